@@ -1,0 +1,1 @@
+"""Problems, corpora, converters, splits."""
