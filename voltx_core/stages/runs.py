@@ -1,0 +1,86 @@
+"""Runs: which stages one run visited, with what fingerprints, and how each is doing now.
+
+``runs/<run id>.json`` is written when a run starts; each stage then owns one small record of its
+own, so that stages of one run never write the same object.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from voltx_core.config import VoltxConfig
+from voltx_core.stages import graph
+from voltx_core.store import ArtifactStore
+
+
+class RunRecord:
+    """The record of one run in the store.
+
+    Args:
+        artifacts: The store.
+        run_id: Letters, digits and dashes.
+    """
+
+    def __init__(self, artifacts: ArtifactStore, run_id: str) -> None:
+        self.run_id = run_id
+        self._artifacts = artifacts
+        self._mine: dict[str, dict[str, Any]] = {}
+
+    def start(self, config: VoltxConfig, stages: tuple[str, ...], **facts: Any) -> None:
+        """Write the run itself: its configuration, its stages, where to watch it."""
+        self._artifacts.put_json(
+            f"runs/{self.run_id}.json",
+            {
+                "run_id": self.run_id,
+                "started_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "config": config.model_dump(mode="json"),
+                "stages": list(stages),
+                **facts,
+            },
+        )
+        self._artifacts.put_json("runs/latest.json", {"run_id": self.run_id})
+
+    def stage(self, name: str, **facts: Any) -> None:
+        """Merge facts into the live record of a stage and publish it."""
+        mine = self._mine.setdefault(name, {"name": name})
+        mine.update(facts)
+        self._artifacts.put_json(f"runs/{self.run_id}/{name}.json", mine)
+
+    def read(self) -> dict[str, Any] | None:
+        """The run with its stages' live records, or None when there is no such run."""
+        found = self._artifacts.get_json(f"runs/{self.run_id}.json")
+        if found is None:
+            return None
+        run: dict[str, Any] = dict(found)
+        run["records"] = {
+            name: self._artifacts.get_json(f"runs/{self.run_id}/{name}.json")
+            for name in run["stages"]
+        }
+        return run
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a stage in graph order: number, name, state, why, fingerprint, progress."""
+        run = self.read() or {"stages": [], "records": {}}
+        return [_row(name, run["records"].get(name) or {}) for name in run["stages"]]
+
+
+def latest(artifacts: ArtifactStore) -> str | None:
+    """Id of the run that started last, or None."""
+    found = artifacts.get_json("runs/latest.json")
+    return str(found["run_id"]) if found else None
+
+
+def _row(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    spec = graph.specs()[name]
+    return {
+        "number": spec.number,
+        "name": name,
+        "title": spec.title,
+        "state": record.get("state", "waiting"),
+        "why": record.get("why", "not started"),
+        "fingerprint": record.get("fingerprint"),
+        "started_at": record.get("started_at"),
+        "finished_at": record.get("finished_at"),
+        "progress": record.get("progress"),
+        "report": record.get("report"),
+    }

@@ -1,0 +1,172 @@
+"""Progress checkpoints: exact, atomic, never pickled.
+
+A checkpoint is a folder ``<sequence>/`` with, for every scope (one training run, one k-means),
+``<scope>.safetensors`` and ``<scope>.json``, and a ``complete.json`` of digests written last. A
+new checkpoint hard-links the scopes that did not change, so the newest folder is always the
+whole state of the stage.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from voltx_core.errors import StoreError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+logger = logging.getLogger(__name__)
+
+COMPLETE = "complete.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The state of one scope at one step."""
+
+    step: int
+    tensors: "dict[str, Tensor]"
+    meta: dict[str, Any]
+
+
+class Checkpoints:
+    """Saves and restores the progress of one stage.
+
+    Args:
+        folder: Local home of the checkpoints.
+        interval_s: Least seconds between two saves that ``due`` asks for.
+        keep: How many complete checkpoints stay.
+        mirror: Called with (sequence, folder) after a save; must not block training for long.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        interval_s: float = 60.0,
+        keep: int = 2,
+        mirror: Callable[[int, Path], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.folder, self.interval_s, self.keep = folder, interval_s, keep
+        self.save_seconds: list[float] = []
+        self._mirror, self._clock = mirror, clock
+        self._last = clock()
+        self._sequence = max(self.sequences(), default=0)
+        self._sources: dict[str, Path] | None = None
+
+    def due(self) -> bool:
+        """Whether the interval has passed since the last save."""
+        return self._clock() - self._last >= self.interval_s
+
+    def sequences(self) -> list[int]:
+        """Complete checkpoints, oldest first, by name only; ``restore`` verifies digests."""
+        if not self.folder.is_dir():
+            return []
+        found = [int(p.name) for p in self.folder.iterdir() if p.name.isdigit()]
+        return sorted(n for n in found if (self.folder / str(n) / COMPLETE).is_file())
+
+    def save(
+        self, scope: str, step: int, tensors: "Mapping[str, Tensor]", meta: Mapping[str, Any]
+    ) -> None:
+        """Write the state of ``scope`` after ``step`` steps; on return it survives a power cut.
+
+        Raises:
+            StoreError: The disk refused; the earlier checkpoints are untouched.
+        """
+        from safetensors.torch import save_file
+
+        started = self._clock()
+        sequence = self._sequence + 1
+        target = self.folder / str(sequence)
+        partial = self.folder / f".partial-{sequence}-{os.getpid()}"
+        try:
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            for name, source in self._current().items():
+                if name not in (f"{scope}.safetensors", f"{scope}.json"):
+                    os.link(source, partial / name)
+            cpu = {k: v.detach().to("cpu").contiguous() for k, v in tensors.items()}
+            save_file(cpu, partial / f"{scope}.safetensors")
+            (partial / f"{scope}.json").write_text(
+                json.dumps({"step": step, "meta": dict(meta)}, sort_keys=True)
+            )
+            digests = {p.name: _sha256(p) for p in sorted(partial.iterdir())}
+            (partial / COMPLETE).write_text(json.dumps(digests, sort_keys=True))
+            for path in (*partial.iterdir(), partial):
+                _fsync(path)
+            shutil.rmtree(target, ignore_errors=True)
+            partial.rename(target)
+            _fsync(self.folder)
+        except OSError as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise StoreError(
+                f"Could not save checkpoint {sequence} of {scope!r} in {self.folder}: {error}. "
+                "Earlier checkpoints are intact; free some disk and start the stage again."
+            ) from error
+        self._sequence = sequence
+        self._sources = {n: target / n for n in digests}
+        for old in self.sequences()[: -self.keep]:
+            shutil.rmtree(self.folder / str(old), ignore_errors=True)
+        self._last = self._clock()
+        self.save_seconds.append(self._last - started)
+        if self._mirror is not None:
+            self._mirror(sequence, target)
+
+    def restore(self, scope: str, device: str = "cpu") -> Saved | None:
+        """The newest intact state of ``scope``, or None; damaged checkpoints are passed over."""
+        from safetensors.torch import load_file
+
+        path = self._current().get(f"{scope}.json")
+        if path is None:
+            return None
+        record = json.loads(path.read_text())
+        tensors = load_file(path.with_suffix(".safetensors"), device=device)
+        return Saved(step=record["step"], tensors=tensors, meta=record["meta"])
+
+    def _current(self) -> dict[str, Path]:
+        """Files of the newest intact checkpoint by name; verified once a process."""
+        if self._sources is None:
+            self._sources = {}
+            for sequence in reversed(self.sequences()):
+                folder = self.folder / str(sequence)
+                damage = _damage(folder)
+                if damage is None:
+                    logger.info("Resuming from checkpoint %s", folder)
+                    names = json.loads((folder / COMPLETE).read_text())
+                    self._sources = {name: folder / name for name in names}
+                    break
+                logger.warning("Checkpoint %s is damaged (%s); trying an older one", folder, damage)
+        return self._sources
+
+
+def _damage(folder: Path) -> str | None:
+    """What is wrong with a checkpoint, or None."""
+    try:
+        for name, digest in json.loads((folder / COMPLETE).read_text()).items():
+            if _sha256(folder / name) != digest:
+                return f"{name} does not match its digest"
+    except (OSError, ValueError, AttributeError) as error:
+        return str(error)
+    return None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
