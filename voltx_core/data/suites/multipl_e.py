@@ -1,0 +1,112 @@
+"""MultiPL-E: HumanEval translated, prompts and tests only (Cassano et al. 2022).
+
+Published as ``humaneval-{js,java,rs,go}*.jsonl``. **Evaluation only**: the licence (BSD-3 with a
+machine-learning restriction) forbids training on it, so ``train_allowed`` is False and
+``evaluation_only`` True. The published tests continue an unfinished candidate; here they follow a
+complete one.
+"""
+
+import re
+from pathlib import Path
+
+from voltx_core.data.jsonl import Row
+from voltx_core.data.problem import Language, Problem
+from voltx_core.data.suites.rows import published_rows, suite_traits, tidy_code
+from voltx_core.errors import DataError
+
+PATTERNS: dict[Language, str] = {
+    "javascript": "humaneval-js*.jsonl",
+    "java": "humaneval-java*.jsonl",
+    "rust": "humaneval-rs*.jsonl",
+    "go": "humaneval-go*.jsonl",
+}
+SPLITS = ("test",)
+LICENCE = "BSD-3-Clause with machine-learning restriction: evaluation only"
+
+DECLARED_NAME: dict[Language, str] = {
+    "javascript": r"^function (\w+)\(",
+    "java": r"^ *public static [^(=]*?(\w+)\(",
+    "rust": r"^fn (\w+)\(",
+    "go": r"^func (\w+)\(",
+}
+
+JAVATUPLES_IMPORT = "import org.javatuples.*;\n"
+JAVATUPLES_TYPES = r"\b(?:Unit|Pair|Triplet|Quartet|Quintet)\b"
+JAVA_REQUIRE = """\
+    private static void require(boolean holds) {
+        if (!holds) throw new AssertionError();
+    }
+"""
+
+
+def load_multipl_e(path: Path, language: Language) -> list[Problem]:
+    """All problems of one language, without solutions.
+
+    Raises:
+        DataError: the file is not MultiPL-E as published.
+    """
+    return [
+        _problem(path, row, language) for row in published_rows(path, "name", "prompt", "tests")
+    ]
+
+
+def _problem(path: Path, row: Row, language: Language) -> Problem:
+    names = re.findall(DECLARED_NAME[language], row["prompt"], re.MULTILINE)
+    if not names:
+        raise DataError(
+            f"{path}: {row['name']} declares no {language} function. Fetch the original file."
+        )
+    prompt, requires = row["prompt"], []
+    if language == "java":
+        if re.search(JAVATUPLES_TYPES, prompt + row["tests"]):
+            requires.append("org.javatuples")
+        else:
+            prompt = prompt.replace(JAVATUPLES_IMPORT, "")
+    elif language == "go":
+        prompt = _without_go_header(prompt)
+    return Problem(
+        id=f"multipl-e-{language}/{row['name']}",
+        query=prompt.strip("\n"),
+        solution="",
+        tests=(_test(row, language),),
+        language=language,
+        source=f"multipl-e-{language}",
+        entry_point=names[-1],
+        traits=suite_traits(
+            licence=LICENCE,
+            split="test",
+            exam=True,
+            train_allowed=False,
+            evaluation_only=True,
+            **({"requires": requires} if requires else {}),
+        ),
+    )
+
+
+def _test(row: Row, language: Language) -> str:
+    tests = row["tests"]
+    match language:
+        case "rust":  # the published test begins by closing the candidate's function
+            return tidy_code(tests.lstrip().removeprefix("}"))
+        case "java":
+            return _java_main(tests)
+        case "go":
+            return tidy_code(f'package main\n\nimport (\n    "fmt"\n    "testing"\n)\n\n{tests}')
+        case _:
+            return tidy_code(tests)
+
+
+def _java_main(tests: str) -> str:
+    """A class of its own that inherits the candidate's static methods.
+
+    ``assert`` does nothing unless Java is told otherwise, so each becomes a call that throws.
+    """
+    body = re.sub(r"^( *)assert\(", r"\1require(", tests, flags=re.MULTILINE)
+    return tidy_code(
+        f"class Main extends Problem {{\n{JAVA_REQUIRE}"
+        + body.lstrip().removeprefix("}").lstrip("\n")
+    )
+
+
+def _without_go_header(prompt: str) -> str:
+    return re.sub(r"\Apackage \w+\s+import \(.*?\n\)\n", "", prompt, flags=re.DOTALL)
