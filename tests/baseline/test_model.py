@@ -13,7 +13,6 @@ from voltx_core.baseline.model import (
     document_positions,
     flops_per_token,
     parameter_count,
-    training_record,
 )
 from voltx_core.config.schema import BaselineConfig
 from voltx_core.errors import DataError
@@ -169,7 +168,7 @@ def test_a_saved_model_comes_back_with_its_logits_and_its_record(tmp_path):
     loaded = VinciGPT.load(tmp_path / "m.safetensors")
     assert loaded.shape == made.shape
     assert loaded(ids).equal(made(ids))
-    assert training_record(tmp_path / "m.safetensors") == {"steps": 3}
+    assert loaded.training_facts == {"steps": 3}
 
 
 def test_all_metadata_sits_under_one_key(tmp_path):
@@ -178,7 +177,7 @@ def test_all_metadata_sits_under_one_key(tmp_path):
     model().save(tmp_path / "m.safetensors")
     with safe_open(tmp_path / "m.safetensors", framework="pt") as file:
         (value,) = file.metadata().values()
-    assert json.loads(value)["format"] == "vincigpt"
+    assert json.loads(value)["kind"] == "vincigpt"
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", None])

@@ -9,8 +9,8 @@ Read it from the bottom: ``VinciGPT.forward`` -> ``Block`` -> ``Attention``, ``S
 Trained by ``voltx run --only baseline``; sampled by generate.py.
 """
 
-import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,14 +19,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from voltx_core.errors import DataError
+from voltx_core.weights import load_into, load_weights, save_weights
 
 if TYPE_CHECKING:
     from voltx_core.config.schema import BaselineConfig
 
-METADATA_KEY = "voltx"
-"""All metadata is one JSON value: with two keys safetensors' byte order varies by process."""
-FORMAT = "vincigpt"
+KIND = "vincigpt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +203,7 @@ class VinciGPT(nn.Module):
     def __init__(self, shape: Shape, *, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.shape = shape
+        self.training_facts: dict[str, Any] = {}
         self.embedding = nn.Embedding(shape.vocabulary, shape.width)
         self.blocks = nn.ModuleList(Block(shape, layer) for layer in range(shape.layers))
         self.norm = nn.RMSNorm(shape.width, eps=1e-5)
@@ -278,61 +277,23 @@ class VinciGPT(nn.Module):
             cache=cache,
         )
 
-    def save(self, path: Path, *, training: dict[str, Any] | None = None) -> None:
-        """Write the weights as safetensors, with shape and facts about the training as JSON."""
-        from safetensors.torch import save_file
-
-        record = {"format": FORMAT, "shape": asdict(self.shape), "training": training or {}}
-        tensors = {name: t.detach().cpu().contiguous() for name, t in self.state_dict().items()}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, path, metadata={METADATA_KEY: json.dumps(record, sort_keys=True)})
+    def save(self, path: Path, *, training: Mapping[str, Any] | None = None) -> None:
+        """Write the weights, with the shape and facts about the training (steps, flops, ...)."""
+        facts = {"kind": KIND, "shape": asdict(self.shape), "training": dict(training or {})}
+        save_weights(path, self.state_dict(), facts)
 
     @classmethod
     def load(cls, path: Path, *, device: torch.device | str = "cpu") -> "VinciGPT":
-        """Read what ``save`` wrote, in evaluation mode.
+        """Read what ``save`` wrote, in evaluation mode, facts included.
 
         Raises:
             DataError: The file is missing, damaged, or holds something else.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        shape = Shape(**_record(path)["shape"])
-        model = cls(shape)
-        try:
-            model.load_state_dict(load_file(path))
-        except (SafetensorError, RuntimeError) as problem:
-            raise DataError(
-                f"{path}: the weights do not fit the shape the file states ({problem}). "
-                "Fetch the file again or train the baseline anew."
-            ) from problem
+        tensors, facts = load_weights(path, KIND)
+        model = cls(Shape(**facts["shape"]))
+        load_into(model, tensors, path)
+        model.training_facts = facts["training"]
         return model.to(device).eval()
-
-
-def training_record(path: Path) -> dict[str, Any]:
-    """What was noted about the training of a saved model (steps, tokens, flops, ...).
-
-    Raises:
-        DataError: The file is missing, damaged, or holds something else.
-    """
-    record: dict[str, Any] = _record(path)["training"]
-    return record
-
-
-def _record(path: Path) -> dict[str, Any]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            record = json.loads((file.metadata() or {})[METADATA_KEY])
-        if record["format"] != FORMAT:
-            raise ValueError(f"format is {record['format']!r}")
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as problem:
-        raise DataError(
-            f"{path}: not a vinciGPT model that can be read ({problem}). Point to the "
-            "model.safetensors of a baseline stage, or run: voltx run --only baseline."
-        ) from problem
-    return record
 
 
 def document_positions(ids: Tensor, documents: Tensor | None) -> Tensor:
