@@ -34,9 +34,9 @@ def _base_digits(n: int, k: int) -> list[int]:
     return out
 
 
-def _position(xs: list[int], k: int) -> int:
+def _found_in_sorted(xs: list[int], k: int) -> bool:
     require(all(a <= b for a, b in pairwise(xs)))
-    return sum(x < k for x in xs)
+    return any(x == k for x in xs)
 
 
 def _longest_rise(xs: list[int]) -> int:
@@ -45,7 +45,7 @@ def _longest_rise(xs: list[int]) -> int:
         end = start + 1
         while end < len(xs) and xs[end] > xs[end - 1]:
             end += 1
-        best = max(best, end - start)
+        best = max(best, end - start - 1)
     return best
 
 
@@ -162,13 +162,13 @@ ALGORITHMS: tuple[Family, ...] = (
         _longest_rise,
         algorithm=True,
         train=(
-            "find the longest increasing run",
-            "return the length of the longest increasing run",
-            "compute the longest increasing run",
-            "count the longest increasing run",
+            "find the longest run of increases",
+            "return the length of the longest run of increases",
+            "compute the longest run of increases",
+            "count the longest run of increases",
         ),
-        nested="the longest increasing run in {}",
-        seen=("find the length of the longest increasing run",),
+        nested="the longest run of increases in {}",
+        seen=("find the length of the longest run of increases",),
         unseen=("determine the greatest climbing streak",),
         samples=([1, 2, 3, 1, 2], [5, 4, 3], [2, 2, 3, 4, 9, 0]),
     ),
@@ -191,18 +191,18 @@ ALGORITHMS: tuple[Family, ...] = (
     ),
     family(
         "search",
-        "ints -> int",
-        _position,
+        "ints -> flag",
+        _found_in_sorted,
         algorithm=True,
         constants=SMALL,
         train=(
-            "binary search for the position of {k}",
-            "find the position of {k} by binary search",
-            "find where {k} goes by binary search",
             "binary search for {k}",
+            "check by binary search if {k} is there",
+            "tell by binary search whether {k} is in the list",
+            "find {k} by binary search",
         ),
-        nested="the binary search position of {k} in {}",
-        seen=("find by binary search where {k} goes",),
+        nested="by binary search whether {} contains {k}",
+        seen=("check whether {k} is in the list by binary search",),
         unseen=("bisect toward {k}",),
         samples=(
             [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
@@ -214,19 +214,19 @@ ALGORITHMS: tuple[Family, ...] = (
         ),
     ),
     family(
-        "bubble_sort",
+        "insertion_sort",
         "ints -> ints",
         lambda xs: sorted(xs),
         algorithm=True,
         train=(
-            "bubble sort the numbers",
-            "sort the list with bubble sort",
-            "apply bubble sort",
-            "bubble sort the list",
+            "insertion sort the numbers",
+            "sort the list with insertion sort",
+            "apply insertion sort",
+            "insertion sort the list",
         ),
-        nested="the bubble sorted values of {}",
-        seen=("sort the numbers with bubble sort",),
-        unseen=("order by repeated adjacent exchanges",),
+        nested="the insertion sorted values of {}",
+        seen=("sort the numbers with insertion sort",),
+        unseen=("order by shifting into place",),
     ),
     family(
         "is_prime",

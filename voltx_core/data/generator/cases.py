@@ -3,18 +3,20 @@
 import random
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from voltx_core.data.generator.catalogue import FAMILIES
 from voltx_core.data.generator.family import Kind, Undefined
 from voltx_core.data.generator.task import Step, Task, apply_step
 
-MIN_CASES = 5
+MIN_CASES = 6
 MAX_CASES = 8
-SIBLINGS = 8
+SIBLINGS = 6
 """How many other families stand in for each step when the tests are put to the proof."""
 
-_UNDEFINED = object()
+ENOUGH = 6
+"""Distinguishing inputs looked for per neighbour: the tests need one, more leave a choice."""
 
 _FIXED: dict[Kind, tuple[Any, ...]] = {
     "ints": (
@@ -88,7 +90,7 @@ def cases_of(task: Task) -> tuple[tuple[Any, Any], ...] | None:
     least one case differs whenever any input of the pool differs.
 
     Returns:
-        Five to eight (argument, expected) pairs, a pure function of the task; None when the task
+        Six to eight (argument, expected) pairs, a pure function of the task; None when the task
         is not worth asking: a step or constant makes no difference, the answer is constant, or
         too few inputs lie in its domain.
     """
@@ -98,7 +100,8 @@ def cases_of(task: Task) -> tuple[tuple[Any, Any], ...] | None:
         return None
     uncovered: list[set[int]] = []
     for neighbour in _neighbours(task, rng):
-        distinguishing = {i for i, trace in enumerate(traces) if _differs(neighbour, trace)}
+        differing = (i for i, trace in enumerate(traces) if _differs(neighbour, trace))
+        distinguishing = set(islice(differing, ENOUGH))
         if distinguishing:
             uncovered.append(distinguishing)
         elif neighbour.required:
@@ -192,10 +195,13 @@ def _choose(traces: list[list[Any]], uncovered: list[set[int]]) -> list[int] | N
 def _pool(task: Task, rng: random.Random) -> list[Any]:
     """Inputs of the task's kind: fixed edge cases, the family's samples, random draws."""
     constants = [step.constant for step in task.steps if step.constant is not None]
-    first = FAMILIES[task.steps[0].name]
-    pool = [*_FIXED[first.takes], *first.samples]
+    kind = task.takes
+    pool = [*_FIXED[kind]]
+    for step in task.steps:
+        if step.family.takes == kind:
+            pool += step.family.samples
     draw = {"ints": _draw_ints, "int": _draw_int, "text": _draw_text, "words": _draw_words}
-    pool += [draw[first.takes](rng, constants) for _ in range(12)]
+    pool += [draw[kind](rng, constants) for _ in range(12)]
     unique = []
     for value in pool:
         if value not in unique:

@@ -81,15 +81,16 @@ def family(
     )
 
 
-def within_bounds(value: Any) -> bool:
+def within_bounds(value: Any, kind: Kind) -> bool:
     """Whether a value is small enough to be exact in every target language and quick to test."""
-    if isinstance(value, bool):
-        return True
-    if isinstance(value, int):
-        return abs(value) <= MAX_INT
-    if isinstance(value, str):
+    if kind == "int":
+        return -MAX_INT <= value <= MAX_INT
+    if kind == "ints":
+        small = not value or (max(value) <= MAX_INT and min(value) >= -MAX_INT)
+        return small and len(value) <= MAX_ITEMS
+    if kind == "text":
         return len(value) <= MAX_CHARS
-    return len(value) <= MAX_ITEMS and all(within_bounds(item) for item in value)
+    return kind == "flag" or len(value) <= MAX_ITEMS
 
 
 def require(condition: bool) -> None:

@@ -142,7 +142,7 @@ FILTERS: tuple[Family, ...] = (
     family(
         "remove_value",
         "ints -> ints",
-        lambda xs, k: [x for x in xs if not x == k],
+        lambda xs, k: [x for x in xs if x - k],
         constants=SMALL,
         train=(
             "remove every {k}",

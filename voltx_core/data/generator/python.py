@@ -126,22 +126,21 @@ SNIPPETS: dict[str, Snippet] = {
     ),
     "longest_rise": Snippet(
         "best",
-        body="best = run = 0\nfor i, x in enumerate($v):\n"
-        "    run = run + 1 if i and x > $v[i - 1] else 1\n    best = max(best, run)",
+        body="best = run = 0\nfor a, b in zip($v, $v[1:]):\n"
+        "    run = run + 1 if a < b else 0\n    best = max(best, run)",
     ),
     "count_pairs": Snippet(
         "count",
         body="count = 0\nfor i, x in enumerate($v):\n    count += $v[:i].count($k - x)",
     ),
     "search": Snippet(
-        "lo",
-        body="lo, hi = 0, len($v)\nwhile lo < hi:\n    mid = (lo + hi) // 2\n"
-        "    if $v[mid] < $k:\n        lo = mid + 1\n    else:\n        hi = mid",
+        "$v == [$k]",
+        body="while len($v) > 1:\n    mid = len($v) // 2\n"
+        "    $v = $v[mid:] if $v[mid] <= $k else $v[:mid]",
     ),
-    "bubble_sort": Snippet(
-        "$v",
-        body="$v = list($v)\nfor _ in $v:\n    for i in range(len($v) - 1):\n"
-        "        if $v[i] > $v[i + 1]:\n            $v[i], $v[i + 1] = $v[i + 1], $v[i]",
+    "insertion_sort": Snippet(
+        "out",
+        body="out = []\nfor x in $v:\n    i = sum(y < x for y in out)\n    out.insert(i, x)",
     ),
     "is_prime": Snippet(
         "$v > 1",
@@ -159,9 +158,9 @@ SNIPPETS: dict[str, Snippet] = {
     ),
     "square_root": Snippet("r", body="r = 0\nwhile (r + 1) * (r + 1) <= $v:\n    r += 1"),
     "count_primes": Snippet(
-        "sum(sieve[2:])",
-        body="sieve = [True] * $v\nfor p in range(2, $v):\n    for q in range(p * p, $v, p):\n"
-        "        sieve[q] = False",
+        "len(sieve)",
+        body="sieve = set(range(2, $v))\nfor p in range(2, $v):\n"
+        "    sieve -= set(range(p * p, $v, p))",
     ),
     "power_mod": Snippet("p", body="p = 1\nfor _ in range($v):\n    p = p * 2 % $k"),
     "prime_factors": Snippet(
@@ -193,12 +192,12 @@ SNIPPETS: dict[str, Snippet] = {
     ),
     "run_length": Snippet(
         "out",
-        body='out = ""\nwhile $v:\n    n = len($v) - len($v.lstrip($v[0]))\n'
-        "    out += $v[0] + str(n)\n    $v = $v[n:]",
+        body='out = ""\nwhile $v:\n    rest = $v.lstrip($v[0])\n'
+        "    out += $v[0] + str(len($v) - len(rest))\n    $v = rest",
     ),
     "caesar": Snippet(
         "out",
-        body='out = ""\nfor c in $v:\n    if "a" <= c <= "z":\n'
+        body='out = ""\nfor c in $v:\n    if c.islower():\n'
         "        c = chr((ord(c) - 97 + $k) % 26 + 97)\n    out += c",
     ),
     "mismatches": Snippet(

@@ -6,14 +6,15 @@ from types import ModuleType
 from voltx_core.data.generator import python
 from voltx_core.data.generator.cases import cases_of
 from voltx_core.data.generator.catalogue import FAMILIES
+from voltx_core.data.generator.snippet import count_pieces
 from voltx_core.data.generator.task import Task
 from voltx_core.data.problem import Language
 from voltx_core.errors import DataError
 
 _WRITERS: dict[str, ModuleType] = {"python": python}
 
-MAX_CHARS = {"python": 170}
-"""Longest solution the generator writes, in characters: about 64 tokens of a 512-word BPE."""
+MAX_PIECES: dict[str, int] = {"python": 54}
+"""Longest solution the generator writes, in pre-tokens: at most 62 tokens of a 512-entry BPE."""
 
 
 def supported(task: Task, language: Language) -> bool:
@@ -21,7 +22,7 @@ def supported(task: Task, language: Language) -> bool:
     writer = _WRITERS.get(language)
     if writer is None or any(name not in writer.SNIPPETS for name in task.families):
         return False
-    return len(_render(task, language)) <= MAX_CHARS[language]
+    return count_pieces(_render(task, language)) <= MAX_PIECES[language]
 
 
 def render(task: Task, language: Language = "python") -> str:

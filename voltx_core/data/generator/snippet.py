@@ -1,6 +1,9 @@
 """How one family is written down in one language."""
 
+import re
 from dataclasses import dataclass
+
+_PIECE = re.compile(r" ?[A-Za-z]+| ?[0-9]+| ?[^\sA-Za-z0-9]+|\s+(?!\S)|\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +29,12 @@ def fill(code: str, variable: str, constant: int | None) -> str:
 def indent(code: str, by: str) -> list[str]:
     """The lines of ``code``, each non-empty one shifted right."""
     return [by + line if line else line for line in code.split("\n")]
+
+
+def count_pieces(code: str) -> int:
+    """How many pieces byte-level BPE cuts the code into before it splits any of them further.
+
+    A lower bound on its number of tokens that does not depend on a vocabulary.
+    Source: the pre-tokenisation pattern of GPT-2, for ASCII and without contractions.
+    """
+    return len(_PIECE.findall(code))

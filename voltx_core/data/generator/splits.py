@@ -18,10 +18,11 @@ import hashlib
 import random
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from itertools import combinations
+from functools import lru_cache
+from itertools import combinations, product
 
 from voltx_core.data.generator.cases import cases_of
-from voltx_core.data.generator.catalogue import FAMILIES, taking
+from voltx_core.data.generator.catalogue import FAMILIES, giving, taking
 from voltx_core.data.generator.phrasing import Phrasing, phrase
 from voltx_core.data.generator.problems import problem_of
 from voltx_core.data.generator.rendering import supported
@@ -30,12 +31,18 @@ from voltx_core.data.problem import Language, Problem
 from voltx_core.errors import DataError
 
 DEPTH_WEIGHTS = {1: 0.2, 2: 0.5, 3: 0.3}
+"""Share of the problems that are one, two and three operations deep."""
+
 HELD_OUT_PAIRS_PERCENT = 12
 BUCKETS = {"train": 68, "validation": 8, "calibration": 8, "heldout": 8, "replay": 8}
 """Percent of the tasks with constants that belong to each split."""
 
-PATIENCE = 3000
-"""Draws in a row without anything new after which the space counts as exhausted."""
+CONSTANTS_SHARE = 0.5
+"""Share of the problems with known compositions that must have a constant, so that the splits
+differ from train in the solution as well; the others may."""
+
+PATIENCE = 40
+"""Draws around each family without anything new after which a depth counts as exhausted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,18 +128,24 @@ def split_of_task(seed: int, task: Task) -> str | None:
     raise AssertionError("the bucket shares add up to 100")
 
 
-def draw_families(rng: random.Random) -> tuple[str, ...]:
-    """A random chain of distinct families that fit together, one to three long."""
-    depth = rng.choices(list(DEPTH_WEIGHTS), list(DEPTH_WEIGHTS.values()))[0]
-    while True:
-        chain = [rng.choice(list(FAMILIES.values()))]
-        while len(chain) < depth:
-            following = [f for f in taking(chain[-1].gives) if f not in chain]
-            if not following:
-                break
-            chain.append(rng.choice(following))
-        if len(chain) == depth:
-            return tuple(f.name for f in chain)
+def draw_families(focus: str, depth: int, rng: random.Random) -> tuple[str, ...] | None:
+    """A random chain of ``depth`` distinct families that fit together, ``focus`` among them.
+
+    Returns:
+        The names in order; None when the draw ran into a dead end.
+    """
+    chain = [focus]
+    before = rng.randrange(depth)
+    for place in range(depth - 1):
+        if place < before:
+            fitting = giving(FAMILIES[chain[0]].takes)
+        else:
+            fitting = taking(FAMILIES[chain[-1]].gives)
+        names = [f.name for f in fitting if f.name not in chain]
+        if not names:
+            return None
+        chain.insert(0 if place < before else len(chain), rng.choice(names))
+    return tuple(chain)
 
 
 def draw_constants(families: tuple[str, ...], rng: random.Random) -> Task:
@@ -145,9 +158,15 @@ def draw_constants(families: tuple[str, ...], rng: random.Random) -> Task:
     )
 
 
+@lru_cache(maxsize=65536)
 def _percent(text: str) -> int:
     """A number in 0..99 that depends on the text alone, evenly spread."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % 100
+
+
+Propose = Callable[[str, int, random.Random], Task | None]
+"""Draws a task for a split, given a family to include where the split leaves the choice and a
+depth; None when the draw is void."""
 
 
 class _SplitDrawing:
@@ -159,28 +178,26 @@ class _SplitDrawing:
 
     def draw_all(self, counts: SplitCounts) -> dict[str, list[_Draw]]:
         train = self._draw_split("train", counts.train, self._propose_train())
-        known = [d.task.families for d in train]
-        in_train = {name for families in known for name in families}
-        proposals: dict[str, Callable[[random.Random], Task | None]] = {
-            split: self._propose_known(split, known)
-            for split in ("validation", "calibration", "heldout", "phrasing", "replay")
-        }
-        proposals["compositions"] = self._propose_new(in_train)
+        in_train = {name for d in train for name in d.task.families}
         draws = {"train": train}
         for split, count in asdict(counts).items():
-            if split != "train":
-                draws[split] = self._draw_split(split, count, proposals[split])
+            if split == "compositions":
+                draws[split] = self._draw_split(split, count, self._propose_new(in_train))
+            elif split != "train":
+                draws[split] = self._draw_split(split, count, self._propose_known(split, train))
         return draws
 
-    def _propose_train(self) -> Callable[[random.Random], Task | None]:
-        alone = [(name,) for name in FAMILIES]
+    def _propose_train(self) -> Propose:
+        """Every family alone once, in random order; then chains without a held-out pair."""
+        alone = [families for name in FAMILIES if self._own(families := (name,), "train")]
         random.Random(f"{self.seed}:alone").shuffle(alone)
 
-        def propose(rng: random.Random) -> Task | None:
-            families = alone[-1] if alone else draw_families(rng)
+        def propose(focus: str, depth: int, rng: random.Random) -> Task | None:
+            families = alone[-1] if alone else draw_families(focus, depth, rng)
+            if families is None or has_held_out_pair(self.seed, families):
+                return None
             task = draw_constants(families, rng)
-            fits = split_of_task(self.seed, task) in (None, "train")
-            if not fits or has_held_out_pair(self.seed, families):
+            if split_of_task(self.seed, task) not in (None, "train") or not is_usable(task):
                 return None
             if alone:
                 alone.pop()
@@ -188,49 +205,96 @@ class _SplitDrawing:
 
         return propose
 
-    def _propose_known(
-        self, split: str, known: list[tuple[str, ...]]
-    ) -> Callable[[random.Random], Task | None]:
+    def _propose_known(self, split: str, train: list[_Draw]) -> Propose:
+        """Compositions of train problems, with constants that belong to the split."""
         bucket = "train" if split == "phrasing" else split
+        by_depth: dict[int, list[tuple[str, ...]]] = {}
+        with_constants: dict[int, list[tuple[str, ...]]] = {}
+        for d in train:
+            by_depth.setdefault(len(d.task.steps), []).append(d.task.families)
+            if split_of_task(self.seed, d.task):
+                with_constants.setdefault(len(d.task.steps), []).append(d.task.families)
 
-        def propose(rng: random.Random) -> Task | None:
-            task = draw_constants(rng.choice(known), rng)
-            return task if split_of_task(self.seed, task) in (None, bucket) else None
-
-        return propose
-
-    def _propose_new(self, in_train: set[str]) -> Callable[[random.Random], Task | None]:
-        def propose(rng: random.Random) -> Task | None:
-            families = draw_families(rng)
-            if not has_held_out_pair(self.seed, families) or not in_train.issuperset(families):
+        def propose(_focus: str, depth: int, rng: random.Random) -> Task | None:
+            source = with_constants if rng.random() < CONSTANTS_SHARE else by_depth
+            if depth not in source:
                 return None
-            return draw_constants(families, rng)
+            own = self._own(rng.choice(source[depth]), bucket)
+            return rng.choice(own) if own else None
 
         return propose
 
-    def _draw_split(
-        self, split: str, count: int, propose: Callable[[random.Random], Task | None]
-    ) -> list[_Draw]:
+    def _propose_new(self, in_train: set[str]) -> Propose:
+        """Chains with a held-out pair, of families that train uses."""
+
+        def propose(focus: str, depth: int, rng: random.Random) -> Task | None:
+            families = draw_families(focus, max(depth, 2), rng)
+            if families is None or not in_train.issuperset(families):
+                return None
+            if not has_held_out_pair(self.seed, families):
+                return None
+            task = draw_constants(families, rng)
+            return task if is_usable(task) else None
+
+        return propose
+
+    def _own(self, families: tuple[str, ...], bucket: str) -> list[Task]:
+        """The usable tasks of a composition that may occur in a split."""
+        return [
+            task
+            for task in _assignments(families)
+            if split_of_task(self.seed, task) in (None, bucket) and is_usable(task)
+        ]
+
+    def _draw_split(self, split: str, count: int, propose: Propose) -> list[_Draw]:
         rng = random.Random(f"{self.seed}:{split}")
+        weights = dict(DEPTH_WEIGHTS)
         drawn: list[_Draw] = []
-        misses = 0
         while len(drawn) < count:
-            if misses > PATIENCE:
+            if not weights:
                 raise DataError(
                     f"the generator found only {len(drawn)} of the {count} problems asked for in "
-                    f"split {split!r} (seed {self.seed}): nothing new in {PATIENCE} draws. Ask "
-                    "for fewer there, or for more training problems if the split depends on them"
+                    f"split {split!r} (seed {self.seed}): nothing new in {PATIENCE} draws around "
+                    "any family, at any depth. Ask for fewer there, or for more in train if the "
+                    "split builds on it"
                 )
-            misses += 1
-            task = propose(rng)
-            if task is None or not supported(task, "python") or cases_of(task) is None:
-                continue
             phrasing: Phrasing = "train"
             if split == "phrasing":
                 phrasing = "seen-words" if len(drawn) % 2 == 0 else "unseen-words"
-            query = phrase(task, phrasing, rng)
-            if query not in self.queries:
-                self.queries.add(query)
-                drawn.append(_Draw(task, query, phrasing))
-                misses = 0
+            depth = rng.choices(list(weights), list(weights.values()))[0]
+            draw = self._draw_one(depth, phrasing, propose, rng)
+            if draw is None:
+                del weights[depth]
+            else:
+                self.queries.add(draw.query)
+                drawn.append(draw)
         return drawn
+
+    def _draw_one(
+        self, depth: int, phrasing: Phrasing, propose: Propose, rng: random.Random
+    ) -> _Draw | None:
+        """A problem of one depth built around a family chosen evenly; None when exhausted."""
+        for focus in rng.sample(list(FAMILIES), len(FAMILIES)):
+            for _ in range(PATIENCE):
+                task = propose(focus, depth, rng)
+                if task is None:
+                    continue
+                query = phrase(task, phrasing, rng)
+                if query not in self.queries:
+                    return _Draw(task, query, phrasing)
+        return None
+
+
+def is_usable(task: Task) -> bool:
+    """Whether the task is short enough to learn and has telling tests."""
+    return supported(task, "python") and cases_of(task) is not None
+
+
+@lru_cache(maxsize=4096)
+def _assignments(families: tuple[str, ...]) -> tuple[Task, ...]:
+    """The composition with every choice of constants."""
+    choices = [FAMILIES[name].constants or (None,) for name in families]
+    return tuple(
+        Task(tuple(Step(name, k) for name, k in zip(families, constants, strict=True)))
+        for constants in product(*choices)
+    )

@@ -123,6 +123,6 @@ def apply_step(step: Step, value: Any) -> Any:
         result = family.reference(value)
     else:
         result = family.reference(value, step.constant)
-    if not within_bounds(result):
+    if not within_bounds(result, family.gives):
         raise Undefined
     return result
