@@ -25,6 +25,9 @@ class Mirror:
     failed piece is a warning, not the end of training, and that the oldest waiting piece gives
     way when the queue is full: the newer checkpoint replaces it anyway.
 
+    As a context manager it is drained at the end, also when the block was left by an exception:
+    an interrupted stage has just submitted its last checkpoint.
+
     Args:
         capacity: Pieces that may wait.
         name: Name of the thread, seen in stack dumps.
@@ -39,6 +42,12 @@ class Mirror:
         self._busy = False
         self._thread: threading.Thread | None = None
         self._changed = threading.Condition()
+
+    def __enter__(self) -> "Mirror":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.drain()
 
     def submit(self, work: Callable[[], object], title: str = "copy to the store") -> None:
         """Do ``work`` soon, in the background; returns at once.
@@ -65,7 +74,7 @@ class Mirror:
                 self._thread.start()
             self._changed.notify_all()
 
-    def drain(self, timeout_s: float) -> bool:
+    def drain(self, timeout_s: float = 300.0) -> bool:
         """Wait until everything submitted is done.
 
         Args:

@@ -59,7 +59,7 @@ def upload(store: Store, prefix: str, folder: Path, files: dict[str, FileEntry])
 
 
 def download(store: Store, prefix: str, files: dict[str, FileEntry], into: Path) -> None:
-    """Fetch ``files`` under ``prefix/`` into the folder ``into``, skipping intact ones.
+    """Make the folder ``into`` hold exactly ``files``, fetching what is not there intact.
 
     Raises:
         CorruptObjectError: A file is damaged or gone.
@@ -75,6 +75,9 @@ def download(store: Store, prefix: str, files: dict[str, FileEntry], into: Path)
             raise gone(store, f"{prefix}/{name}", entry) from error
 
     into.mkdir(parents=True, exist_ok=True)
+    for path in into.rglob("*"):
+        if not path.is_dir() and path.relative_to(into).as_posix() not in files:
+            path.unlink()
     for_each(fetch, files)
 
 
