@@ -61,14 +61,48 @@ def read_problems(
     Raises:
         DataError: names file, line, what is wrong and what to do.
     """
-    return _read(Path(path), problem_from_row, on_bad, report)
+    return read_rows(path, problem_from_row, on_bad=on_bad, report=report)
 
 
 def read_jsonl(
     path: Path | str, *, on_bad: OnBad = "raise", report: BadLines | None = None
 ) -> Iterator[Row]:
     """Stream the rows (JSON objects) of any JSON-lines file; see `read_problems` for the rest."""
-    return _read(Path(path), lambda row: row, on_bad, report)
+    return read_rows(path, lambda row: row, on_bad=on_bad, report=report)
+
+
+def read_rows(
+    path: Path | str,
+    convert: Callable[[Row], T],
+    *,
+    on_bad: OnBad = "raise",
+    report: BadLines | None = None,
+) -> Iterator[T]:
+    """Stream what ``convert`` makes of each row; a `DataError` it raises makes the line bad.
+
+    Raises:
+        DataError: a bad line with ``on_bad="raise"``; a missing or damaged file in any case.
+    """
+    path = Path(path)
+    bad_lines = BadLines() if report is None else report
+    counted_before = bad_lines.count
+    for number, line in iterate_lines(path):
+        if not line.strip():
+            continue
+        try:
+            yield convert(_parse(line, first=number == 1))
+        except (_BadLine, DataError) as bad:
+            message = f"{path}:{number}: {bad}"
+            if on_bad == "raise":
+                raise DataError(
+                    f"{message} Mend the line, or read with on_bad='skip' to count and leave out "
+                    f"bad lines."
+                ) from None
+            bad_lines.add(message)
+            if bad_lines.count - counted_before <= LOGGED_ONE_BY_ONE:
+                log.warning("skipped %s", message)
+    if skipped := bad_lines.count - counted_before:
+        log.warning("%s: %d bad lines skipped", path, skipped)
 
 
 def write_problems(path: Path | str, problems: Iterable[Problem]) -> int:
@@ -130,30 +164,6 @@ def problem_from_row(row: Mapping[str, Any]) -> Problem:
         return _checked_problem(row)
     except _BadLine as bad:
         raise DataError(str(bad)) from None
-
-
-def _read(
-    path: Path, convert: Callable[[Row], T], on_bad: OnBad, report: BadLines | None
-) -> Iterator[T]:
-    bad_lines = BadLines() if report is None else report
-    counted_before = bad_lines.count
-    for number, line in iterate_lines(path):
-        if not line.strip():
-            continue
-        try:
-            yield convert(_parse(line, first=number == 1))
-        except (_BadLine, DataError) as bad:
-            message = f"{path}:{number}: {bad}"
-            if on_bad == "raise":
-                raise DataError(
-                    f"{message} Mend the line, or read with on_bad='skip' to count and leave out "
-                    f"bad lines."
-                ) from None
-            bad_lines.add(message)
-            if bad_lines.count - counted_before <= LOGGED_ONE_BY_ONE:
-                log.warning("skipped %s", message)
-    if skipped := bad_lines.count - counted_before:
-        log.warning("%s: %d bad lines skipped", path, skipped)
 
 
 def _parse(line: bytes, *, first: bool) -> Row:
