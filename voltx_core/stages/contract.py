@@ -8,18 +8,29 @@ imports torch inside ``run`` only, so that listing the graph stays instant.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
 from voltx_core.config import VoltxConfig
-from voltx_core.errors import Interrupted
-
-if TYPE_CHECKING:
-    from voltx_core.training.checkpoint import Checkpoints
+from voltx_core.training.checkpoint import Checkpoints
+from voltx_core.training.session import Observer, StopFlag
 
 Pool = Literal["cpu", "gpu", "multi-gpu"]
 Comparison = Literal[">", ">=", "<", "<="]
+
+__all__ = [
+    "ALWAYS_READABLE",
+    "Artifact",
+    "ConfigView",
+    "Observer",
+    "StageReport",
+    "StageRun",
+    "StageSpec",
+    "StopFlag",
+    "Target",
+    "TargetResult",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,44 +93,6 @@ class StageSpec:
     """Raised when a code change makes earlier results invalid."""
 
 
-class Observer(Protocol):
-    """Where a stage tells what it is doing. Cheap to call; implementations throttle."""
-
-    def progress(self, done: int, total: int, unit: str, note: str = "") -> None:
-        """``done`` of ``total`` units; the ETA is the implementation's business."""
-
-    def metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Points of curves, such as ``{"loss": 1.2, "lr": 3e-4}``."""
-
-    def figure(self, name: str, path: Path) -> None:
-        """A picture was written."""
-
-
-class StopFlag:
-    """Set by SIGTERM, SIGINT, a deadline or a spent budget; every loop polls it."""
-
-    def __init__(self) -> None:
-        self.reason: str | None = None
-
-    def set(self, reason: str) -> None:
-        self.reason = self.reason or reason
-
-    def __bool__(self) -> bool:
-        return self.reason is not None
-
-    def __call__(self) -> bool:
-        return bool(self)
-
-    def check(self) -> None:
-        """Leave a loop that has nothing to save.
-
-        Raises:
-            Interrupted: A stop was asked for.
-        """
-        if self.reason is not None:
-            raise Interrupted(self.reason)
-
-
 class ConfigView:
     """The part of the configuration that a stage declared in ``reads``.
 
@@ -156,7 +129,7 @@ class StageRun:
     folder: Path
     """Where outputs go; figures under ``figures/``."""
     device: str
-    checkpoints: "Checkpoints"
+    checkpoints: Checkpoints
     observer: Observer
     stop: StopFlag
 

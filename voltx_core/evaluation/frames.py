@@ -1,0 +1,164 @@
+"""What a frame is worth: pass@1 of the code written from it, beside its ablations.
+
+If the pass rate did not fall when the frame is replaced by zeros or by another problem's frame,
+the soft core would contribute nothing; so these rows stand beside every result.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+
+from voltx_core.data.problem import Problem
+from voltx_core.evaluation.intervals import bootstrap
+from voltx_core.frame import TensorFrame, frame_cosine
+from voltx_core.judge import Judge, Limits, Outcome, Program, Verdict
+from voltx_core.soft_core.rar import Trajectory
+from voltx_core.soft_core.soft_core import SoftCore
+from voltx_core.translator.translator import Translator, Written
+
+Variant = Literal["rar", "one_shot", "query", "zero", "shuffled", "true"]
+VARIANTS: dict[Variant, str] = {
+    "rar": "RAR loop",
+    "one_shot": "one endpoint evaluation",
+    "query": "raw query frame",
+    "zero": "zero frame",
+    "shuffled": "another problem's frame",
+    "true": "true solution frame (upper bound)",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """One variant on one set of problems."""
+
+    variant: Variant
+    written: list[Written]
+    verdicts: list[Verdict]
+    trajectory: Trajectory | None
+    cosine: float | None
+    """Mean cosine to the true solution frame."""
+
+    @property
+    def passed(self) -> list[float]:
+        return [float(verdict.passed) for verdict in self.verdicts]
+
+    @property
+    def pass_at_1(self) -> float:
+        return sum(self.passed) / len(self.passed)
+
+    @property
+    def valid_share(self) -> float:
+        """Share of syntactically valid programs."""
+        broken = sum(v.outcome is Outcome.SYNTAX_ERROR for v in self.verdicts)
+        return 1 - broken / len(self.verdicts)
+
+    @property
+    def tests_share(self) -> float:
+        """Mean share of tests passed."""
+        return sum(verdict.pass_rate for verdict in self.verdicts) / len(self.verdicts)
+
+    def row(self, suite: str, seed: int = 0) -> dict[str, Any]:
+        """One line of an ablation table."""
+        interval = bootstrap(self.passed, seed=seed)
+        return {
+            "suite": suite,
+            "frame": VARIANTS[self.variant],
+            "n": interval.n,
+            "pass@1": round(interval.mean, 4),
+            "low": round(interval.low, 4),
+            "high": round(interval.high, 4),
+            "tests passed": round(self.tests_share, 4),
+            "valid code": round(self.valid_share, 4),
+            "cosine": None if self.cosine is None else round(self.cosine, 4),
+        }
+
+
+def open_judge(config: Any) -> Judge:
+    """The judge a stage's configuration asks for."""
+    judge = config.judge
+    return Judge(
+        workers=judge.workers or None, level=judge.level, allow_unsafe=judge.level == "none"
+    )
+
+
+def judge_codes(
+    judge: Judge,
+    config: Any,
+    problems: Sequence[Problem],
+    codes: Sequence[str],
+    stop: Callable[[], bool] | None = None,
+) -> list[Verdict]:
+    """Execute one program a problem within the configured limits."""
+    limits = Limits(
+        cpu_s=config.judge.cpu_s, wall_s=config.judge.wall_s, memory_mib=config.judge.memory_mib
+    )
+    programs = [
+        Program.of(problem, code, limits=limits)
+        for problem, code in zip(problems, codes, strict=True)
+    ]
+    return judge.run(programs, should_stop=stop)
+
+
+@torch.no_grad()
+def examine(
+    translator: Translator,
+    core: SoftCore | None,
+    problems: Sequence[Problem],
+    judge: Judge,
+    config: Any,
+    *,
+    variants: Sequence[Variant] = tuple(VARIANTS),
+    stop: Callable[[], bool] | None = None,
+) -> dict[Variant, Examined]:
+    """Write greedy code from each variant of the frame and judge it.
+
+    Args:
+        translator: Encodes queries and solutions, writes code.
+        core: The soft core; None leaves out ``rar`` and ``one_shot``.
+        problems: What to solve; solutions are needed for ``true`` and the cosines.
+        judge: Executes the programs.
+        config: A stage's configuration (its ``judge`` section is read).
+        variants: Which rows to measure.
+        stop: Polled while judging.
+    """
+    query = translator.encode([p.query for p in problems])
+    solved = all(p.solution for p in problems)
+    truth = translator.encode([p.solution for p in problems]) if solved else None
+    results: dict[Variant, Examined] = {}
+    for variant in variants:
+        if (core is None and variant in ("rar", "one_shot")) or (
+            truth is None and variant == "true"
+        ):
+            continue
+        frame, trajectory = _frame(variant, core, query, truth)
+        written = translator.write(frame)
+        results[variant] = Examined(
+            variant=variant,
+            written=written,
+            verdicts=judge_codes(judge, config, problems, [w.text for w in written], stop),
+            trajectory=trajectory,
+            cosine=None if truth is None else float(frame_cosine(frame, truth).mean()),
+        )
+    return results
+
+
+def _frame(
+    variant: Variant, core: SoftCore | None, query: TensorFrame, truth: TensorFrame | None
+) -> tuple[TensorFrame, Trajectory | None]:
+    if variant == "query":
+        return query, None
+    if variant == "zero":
+        return query.veto(), None
+    if variant == "true":
+        assert truth is not None
+        return truth, None
+    if core is None:
+        return query[torch.arange(len(query)).roll(1)], None
+    if variant == "one_shot":
+        return core.one_shot(query), None
+    trajectory = core.solve(query)
+    if variant == "shuffled":
+        return trajectory.frame[torch.arange(len(query)).roll(1)], None
+    return trajectory.frame, trajectory

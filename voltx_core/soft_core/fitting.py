@@ -1,0 +1,121 @@
+"""Material and training of a soft core: frames encoded once, three curriculum stages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from voltx_core.config.schema import SoftCoreConfig
+from voltx_core.data.problem import Problem
+from voltx_core.frame import TensorFrame
+from voltx_core.soft_core.flow_matching import soft_core_loss
+from voltx_core.soft_core.soft_core import SoftCore
+from voltx_core.training.loop import Trained, train
+from voltx_core.training.session import Session
+from voltx_core.translator.translator import Translator
+
+CONCEPT_STAGES: tuple[frozenset[str], ...] = (
+    frozenset({"simple"}),
+    frozenset({"simple", "loops", "multi-function"}),
+    frozenset({"simple", "loops", "multi-function", "algorithmic"}),
+)
+LATER_SOURCES: tuple[frozenset[str], ...] = (
+    frozenset({"introductory", "interview", "competition"}),
+    frozenset({"competition"}),
+    frozenset(),
+)
+"""Difficulties that the source curriculum leaves out of each stage: APPS comes later."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSet:
+    """Problems as frames: encoded once, read at memory speed.
+
+    Attributes:
+        query, solution: N frames each.
+        targets: ``<bos> solution <eos>`` ids ``[N, L]``.
+        difficulty: Level of each problem.
+    """
+
+    query: TensorFrame
+    solution: TensorFrame
+    targets: Tensor
+    difficulty: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.query)
+
+    @classmethod
+    def of(cls, translator: Translator, problems: Sequence[Problem]) -> "FrameSet":
+        """Encode problems whose solutions fit the decoder."""
+        most = translator.decoder.max_tokens - 2
+        lengths = translator.tokenizer.lengths([p.solution for p in problems])
+        fitting = [p for p, n in zip(problems, lengths, strict=True) if n <= most]
+        return cls(
+            translator.encode([p.query for p in fitting]),
+            translator.encode([p.solution for p in fitting]),
+            translator.targets([p.solution for p in fitting]),
+            tuple(str(p.difficulty) for p in fitting),
+        )
+
+    def stage(self, number: int, curriculum: str) -> Tensor:
+        """Rows that curriculum stage 0, 1 or 2 trains on; all rows where a stage has none."""
+        if curriculum == "concept":
+            known = frozenset.union(*CONCEPT_STAGES)
+            rows = [
+                n
+                for n, level in enumerate(self.difficulty)
+                if level in CONCEPT_STAGES[number] or level not in known
+            ]
+        else:
+            rows = [
+                n for n, level in enumerate(self.difficulty) if level not in LATER_SOURCES[number]
+            ]
+        return torch.tensor(rows or range(len(self.difficulty)))
+
+
+def fit(
+    run: Session,
+    core: SoftCore,
+    translator: Translator,
+    frames: FrameSet,
+    config: SoftCoreConfig,
+) -> list[Trained]:
+    """Train the core through the three curriculum stages; weights carry over, schedules do not.
+
+    Raises:
+        Interrupted: A stop was asked for; the state was saved.
+    """
+    results = []
+    for number, (share, rate) in enumerate(
+        zip(config.stage_shares, config.stage_lr_shares, strict=True)
+    ):
+        rows = frames.stage(number, config.curriculum)
+        optimizer = config.optimizer.model_copy(update={"lr": config.optimizer.lr * rate})
+
+        def loss(batch, rows=rows):  # type: ignore[no-untyped-def]
+            chosen = rows[batch.rows]
+            return soft_core_loss(
+                core,
+                translator,
+                frames.query[chosen],
+                frames.solution[chosen],
+                frames.targets[chosen],
+                config,
+                batch.generator,
+            )
+
+        results.append(
+            train(
+                run,
+                scope=f"curriculum-{number + 1}",
+                modules={"core": core},
+                loss=loss,
+                items=len(rows),
+                batch=config.batch,
+                steps=max(1, round(share * config.steps)),
+                optimizer=optimizer,
+            )
+        )
+    return results

@@ -1,0 +1,248 @@
+"""1.1 Translator: tokenizer, encoder and decoder, trained together by reconstruction.
+
+    voltx run --until translator
+
+The encoder is trained through the slots, by the decoder that must write the code back from them;
+contrast between query and solution and role labels are small extras. What the true frame of a
+solution lets the decoder write caps every later stage, so it is measured here.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from voltx_core.stages.contract import Artifact, StageReport, StageRun, StageSpec, Target
+
+if TYPE_CHECKING:
+    from voltx_core.data.problem import Problem
+    from voltx_core.translator.objective import PairSet
+    from voltx_core.translator.translator import Translator
+
+SPEC = StageSpec(
+    number="1.1",
+    name="translator",
+    title="Translator",
+    needs=("problems", "corpus", "pairs"),
+    makes=(
+        Artifact("tokenizer", "code_tokenizer.json"),
+        Artifact("encoder", "code_encoder.safetensors"),
+        Artifact("decoder", "code_decoder.safetensors"),
+        Artifact("translator_budget", "translator_budget.json"),
+    ),
+    reads=("translator",),
+    pool="gpu",
+    judges=True,
+    targets=(
+        Target("true_frame_pass@1", ">=", 0.9, "pass@1 from the true frame, held-out problems"),
+        Target("cosine_similar", ">", 0.8, "cosine of the same task in other words"),
+        Target("cosine_different", "<", 0.3, "cosine of different tasks"),
+        Target("mrr_over_bm25", ">", 1.0, "docstring retrieval MRR over BM25's"),
+        Target("contrastive_validation", "<", 1.69, "contrastive loss on held-out problems"),
+    ),
+)
+POOL = 1_000
+"""Candidates of the retrieval evaluation."""
+
+
+def run(run: StageRun) -> StageReport:
+    import torch
+
+    from voltx_core.data.jsonl import read_jsonl, read_problems
+    from voltx_core.training.loop import train
+    from voltx_core.training.randomness import derive
+    from voltx_core.translator.objective import translator_loss
+    from voltx_core.translator.tokenizer import CodeTokenizer
+    from voltx_core.translator.translator import Translator
+
+    config, report = run.config.translator, StageReport()
+    problems = list(read_problems(run.inputs["problems"] / "train.jsonl"))
+    pairs = list(read_jsonl(run.inputs["pairs"]))
+    learn, held_out = _by_package(pairs)
+    run.observer.progress(0, 1, "tokenizer", "learning the vocabulary")
+    tokenizer = CodeTokenizer.train(
+        _tokenizer_texts(problems, run.inputs["corpus"], config), config.vocabulary
+    )
+    torch.manual_seed(derive(run.config.seed, "translator", "init"))
+    translator = Translator.create(tokenizer, config, device=run.device)
+    material, generated = _material(translator, problems, learn, config)
+    report.counts |= {
+        "vocabulary": tokenizer.vocabulary,
+        "problems": generated,
+        "docstring pairs": len(material) - generated,
+        "encoder parameters": _size(translator.encoder),
+        "decoder parameters": _size(translator.decoder),
+    }
+    rows = _Mixture(generated, len(material), config.corpus_share)
+    trained = train(
+        run,
+        scope="translator",
+        modules={"encoder": translator.encoder, "decoder": translator.decoder},
+        loss=lambda batch: translator_loss(
+            translator.encoder,
+            translator.decoder,
+            material,
+            rows(batch.rows, batch.generator),
+            config,
+            batch.generator,
+            run.device,
+        ),
+        items=generated,
+        batch=config.batch,
+        steps=config.steps,
+        optimizer=config.optimizer,
+    )
+    translator.save(run.output("tokenizer"), run.output("encoder"), run.output("decoder"), config)
+    tokens = float((material.targets[:generated] != 0).float().sum(1).mean())
+    budget = {"flops": trained.flops, "tokens": int(tokens * config.batch * config.steps)}
+    run.output("translator_budget").write_text(json.dumps(budget, sort_keys=True))
+    report.flops = trained.flops
+    report.timings_s["training"] = trained.seconds
+    _evaluate(run, translator, report)
+    _retrieve(translator, held_out, report)
+    _describe_roles(material, generated, report)
+    return report
+
+
+class _Mixture:
+    """Replaces a share of each batch of problems by mined pairs."""
+
+    def __init__(self, problems: int, total: int, share: float) -> None:
+        self.problems, self.total, self.share = problems, total, share
+
+    def __call__(self, rows: Any, generator: Any) -> Any:
+        import torch
+
+        if self.total == self.problems or not self.share:
+            return rows
+        swap = torch.rand(len(rows), generator=generator) < self.share
+        mined = torch.randint(self.problems, self.total, (len(rows),), generator=generator)
+        return torch.where(swap, mined, rows)
+
+
+def _by_package(pairs: list[dict[str, str]]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """A tenth of the packages is held out: no package is on both sides."""
+    import hashlib
+
+    learn, held_out = [], []
+    for pair in pairs:
+        digest = hashlib.sha256(pair["package"].split(".")[-1].encode()).digest()
+        (held_out if digest[0] < 26 else learn).append(pair)
+    return learn, held_out[:POOL]
+
+
+def _tokenizer_texts(problems: "list[Problem]", corpus: Path, config: Any) -> Any:
+    """Queries, solutions and source files: what the vocabulary must cover."""
+    from itertools import islice
+
+    from voltx_core.data.jsonl import read_jsonl
+
+    for problem in problems:
+        yield problem.query
+        yield problem.solution
+    # A small vocabulary must spend its merges on what the model writes.
+    if config.vocabulary >= 8_192:
+        for row in islice(read_jsonl(corpus), config.tokenizer_files):
+            yield row["content"]
+
+
+def _material(
+    translator: "Translator", problems: "list[Problem]", pairs: list[dict[str, str]], config: Any
+) -> "tuple[PairSet, int]":
+    """Problems first, then the mined pairs short enough to be written back in full."""
+    from voltx_core.translator.objective import PairSet
+
+    most = config.decoder_tokens - 2
+    lengths = translator.tokenizer.lengths([p["code"] for p in pairs]) if pairs else []
+    short = [p for p, n in zip(pairs, lengths, strict=True) if n <= most]
+    codes = [p.solution for p in problems] + [p["code"] for p in short]
+    queries = [p.query for p in problems] + [p["doc"] for p in short]
+    return PairSet(translator.tokenizer, queries, codes, config), len(problems)
+
+
+def _evaluate(run: StageRun, translator: "Translator", report: StageReport) -> None:
+    """True-frame pass rate, token accuracy, contrast and cosines on problems never trained on."""
+    import torch
+
+    from voltx_core.data.jsonl import read_problems
+    from voltx_core.evaluation.frames import examine, open_judge
+    from voltx_core.frame import frame_cosine
+    from voltx_core.translator.objective import PairSet, info_nce
+
+    folder = run.inputs["problems"]
+    rows = []
+    with open_judge(run.config) as judge:
+        for suite in ("heldout", "compositions"):
+            problems = list(read_problems(folder / f"{suite}.jsonl"))
+            variants = ("true", "query", "zero", "shuffled")
+            found = examine(
+                translator, None, problems, judge, run.config, variants=variants, stop=run.stop
+            )
+            run.stop.check()
+            rows += [examined.row(suite, run.config.seed) for examined in found.values()]
+            name = "true_frame_pass@1" if suite == "heldout" else f"true_frame_pass@1_{suite}"
+            report.metrics[name] = found["true"].pass_at_1
+    report.tables["pass@1 from frames"] = rows
+    problems = list(read_problems(folder / "validation.jsonl"))
+    pairs = PairSet(
+        translator.tokenizer,
+        [p.query for p in problems],
+        [p.solution for p in problems],
+        run.config.translator,
+    )
+    query = translator.encode([p.query for p in problems])
+    code = translator.encode([p.solution for p in problems])
+    most = min(128, len(problems))
+    with torch.no_grad():
+        report.metrics["contrastive_validation"] = float(
+            info_nce(code.gist()[:most], query.gist()[:most], run.config.translator.temperature)
+        )
+        targets = pairs.targets.to(run.device)
+        logits = translator.decoder(code.slots, code.mask, targets[:, :-1])
+        real = targets[:, 1:] != 0
+        right = (logits.argmax(-1) == targets[:, 1:]) & real
+    report.metrics["token_accuracy"] = float(right.sum() / real.sum())
+    report.metrics["cosine_similar"] = float((code.gist() * query.gist()).sum(-1).mean())
+    shift = torch.arange(len(problems)).roll(1)
+    report.metrics["cosine_different"] = float((code.gist() * code.gist()[shift]).sum(-1).mean())
+    report.metrics["frame_cosine_query_solution"] = float(frame_cosine(query, code).mean())
+
+
+def _retrieve(translator: "Translator", pool: list[dict[str, str]], report: StageReport) -> None:
+    """Docstring to code on held-out packages, beside BM25 and TF-IDF on the same pool."""
+    from voltx_core.evaluation.retrieval import bag_scores, bm25_scores, retrieval_metrics
+
+    if len(pool) < 10:
+        report.notes.append(f"Retrieval not run: only {len(pool)} held-out docstring pairs.")
+        return
+    docs, codes = [p["doc"] for p in pool], [p["code"] for p in pool]
+    ours = (translator.encode(docs).gist() @ translator.encode(codes).gist().T).double()
+    contenders = {
+        "encoder": retrieval_metrics(ours.cpu().numpy()),
+        "BM25": retrieval_metrics(bm25_scores(docs, codes)),
+        "TF-IDF": retrieval_metrics(bag_scores(docs, codes)),
+    }
+    report.tables[f"docstring retrieval, {len(pool)} candidates of held-out packages"] = [
+        {"method": name, **{k: round(v, 4) for k, v in found.items()}}
+        for name, found in contenders.items()
+    ]
+    report.metrics["mrr"] = contenders["encoder"]["mrr"]
+    report.metrics["mrr_bm25"] = contenders["BM25"]["mrr"]
+    if contenders["BM25"]["mrr"]:
+        report.metrics["mrr_over_bm25"] = contenders["encoder"]["mrr"] / contenders["BM25"]["mrr"]
+
+
+def _describe_roles(material: "PairSet", generated: int, report: StageReport) -> None:
+    from voltx_core.translator.roles import distribution
+
+    shares = {
+        "problems": distribution(material.roles[:generated]),
+        "functions": distribution(material.roles[generated:]),
+    }
+    report.tables["role labels"] = [
+        {"role": role, **{name: found[role] for name, found in shares.items()}}
+        for role in shares["problems"]
+    ]
+
+
+def _size(module: Any) -> int:
+    return sum(p.numel() for p in module.parameters())

@@ -1,0 +1,40 @@
+"""Learning-rate schedule and optimizer: linear warm-up, cosine decay, AdamW."""
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from voltx_core.config.schema import OptimizerConfig
+
+
+def learning_rate(config: OptimizerConfig, step: int, steps: int) -> float:
+    """Rate of one step: linear warm-up to ``lr``, then a cosine to ``final_lr_share * lr``.
+
+    Args:
+        config: Peak, floor and warm-up share.
+        step: From 0.
+        steps: Length of the training run.
+    """
+    warmup = int(config.warmup_share * steps)
+    if step < warmup:
+        return config.lr * (step + 1) / (warmup + 1)
+    done = (step - warmup) / max(1, steps - warmup)
+    floor = config.final_lr_share * config.lr
+    return floor + (config.lr - floor) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def adamw(modules: Iterable[nn.Module], config: OptimizerConfig) -> torch.optim.AdamW:
+    """AdamW over all parameters; vectors (norms, biases, thresholds) are not decayed."""
+    parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]],
+        lr=config.lr,
+        betas=(config.beta1, config.beta2),
+        foreach=True,
+    )

@@ -1,0 +1,56 @@
+"""What a piece of training is given by whoever runs it: settings, device, progress, stopping."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from voltx_core.errors import Interrupted
+from voltx_core.training.checkpoint import Checkpoints
+
+
+class Observer(Protocol):
+    """Where work tells what it is doing. Cheap to call; implementations throttle."""
+
+    def progress(self, done: int, total: int, unit: str, note: str = "") -> None:
+        """``done`` of ``total`` units; the ETA is the implementation's business."""
+
+    def metrics(self, values: Mapping[str, float], step: int) -> None:
+        """Points of curves, such as ``{"loss": 1.2, "lr": 3e-4}``."""
+
+    def figure(self, name: str, path: Path) -> None:
+        """A picture was written."""
+
+
+class StopFlag:
+    """Set by SIGTERM, SIGINT, a deadline or a spent budget; every loop polls it."""
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
+
+    def set(self, reason: str) -> None:
+        self.reason = self.reason or reason
+
+    def __bool__(self) -> bool:
+        return self.reason is not None
+
+    def __call__(self) -> bool:
+        return bool(self)
+
+    def check(self) -> None:
+        """Leave a loop that has nothing to save.
+
+        Raises:
+            Interrupted: A stop was asked for.
+        """
+        if self.reason is not None:
+            raise Interrupted(self.reason)
+
+
+class Session(Protocol):
+    """The part of a stage's run that training needs; ``StageRun`` is one."""
+
+    config: Any
+    device: str
+    checkpoints: Checkpoints
+    observer: Observer
+    stop: StopFlag

@@ -1,0 +1,120 @@
+"""What the translator is trained on: reconstruction through the slots, contrast, roles."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from voltx_core.config.schema import TranslatorConfig
+from voltx_core.frame import SLOTS, TensorFrame, normalise
+from voltx_core.translator.decoder import SlotDecoder
+from voltx_core.translator.encoder import CodeEncoder
+from voltx_core.translator.roles import LABELLED, UNLABELLED, label_tokens
+from voltx_core.translator.tokenizer import PAD, CodeTokenizer
+
+
+class PairSet:
+    """(query, code) pairs as padded token tensors, made once.
+
+    Attributes:
+        queries, codes: ids ``[N, L]`` with their masks.
+        targets: ``<bos> code <eos>`` ids ``[N, L]`` for the decoder.
+        roles: labels of the code tokens ``[N, L]``.
+    """
+
+    def __init__(
+        self,
+        tokenizer: CodeTokenizer,
+        queries: Sequence[str],
+        codes: Sequence[str],
+        config: TranslatorConfig,
+    ) -> None:
+        self.queries, self.query_mask = tokenizer.encode(queries, config.encoder_tokens)
+        self.codes, self.code_mask = tokenizer.encode(codes, config.encoder_tokens)
+        self.targets, _ = tokenizer.encode(codes, config.decoder_tokens, bos_eos=True)
+        self.roles = label_tokens(tokenizer, codes, self.codes.shape[1])
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+
+def info_nce(a: Tensor, b: Tensor, temperature: float) -> Tensor:
+    """Symmetric InfoNCE with in-batch negatives (van den Oord et al. 2018; CLIP's form).
+
+    Args:
+        a, b: unit vectors ``[B, W]``; row n of each belong together.
+        temperature: tau.
+    """
+    similarity = a @ b.T / temperature  # [B, B]
+    truth = torch.arange(len(a), device=a.device)
+    return 0.5 * (F.cross_entropy(similarity, truth) + F.cross_entropy(similarity.T, truth))
+
+
+def add_slot_noise(frame: TensorFrame, most: float, generator: torch.Generator) -> TensorFrame:
+    """Slots moved by noise whose norm is uniform in [0, most], one norm a frame, renormalised.
+
+    The decoder must read what the soft core really delivers: frames that are slightly wrong.
+    """
+    b, _, w = frame.slots.shape
+    norm = torch.rand(b, 1, 1, generator=generator) * most
+    noise = torch.randn(b, SLOTS, w, generator=generator) * norm / w**0.5
+    slots = normalise(frame.slots + noise.to(frame.slots.device)) * frame.mask.unsqueeze(-1)
+    return TensorFrame(slots, frame.mask, frame.certainty)
+
+
+def translator_loss(
+    encoder: CodeEncoder,
+    decoder: SlotDecoder,
+    pairs: PairSet,
+    rows: Tensor,
+    config: TranslatorConfig,
+    generator: torch.Generator,
+    device: str,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Loss of a batch of pairs and its parts.
+
+    ``reconstruction``: cross-entropy of the decoder on the noisy slots of the code, plus small
+    contrastive and role terms. ``contrastive``: the plan's 0.8 InfoNCE + 0.2 roles, with the
+    decoder learning on detached slots beside it.
+    """
+    ids, mask = _trim(pairs.codes[rows], pairs.code_mask[rows], device)
+    code = encoder(ids, mask)
+    query = encoder(*_trim(pairs.queries[rows], pairs.query_mask[rows], device))
+    contrast = info_nce(code.frame.gist(), query.frame.gist(), config.temperature)
+    labels = pairs.roles[rows][:, : ids.shape[1]].to(device)
+    role = _role_loss(code.role_logits, labels)
+    frame = code.frame
+    if config.objective == "contrastive":
+        frame = TensorFrame(frame.slots.detach(), frame.mask, frame.certainty)
+    noisy = add_slot_noise(frame, config.slot_noise, generator)
+    targets = pairs.targets[rows]
+    targets = targets[:, : int((targets != PAD).sum(1).max())].to(device)
+    logits = decoder(noisy.slots, noisy.mask, targets[:, :-1])
+    reconstruction = F.cross_entropy(
+        logits.flatten(0, 1).float(), targets[:, 1:].flatten(), ignore_index=PAD
+    )
+    if config.objective == "contrastive":
+        loss = 0.8 * contrast + 0.2 * role + reconstruction
+    else:
+        loss = reconstruction + config.contrastive_weight * contrast + config.role_weight * role
+    return loss, {
+        "reconstruction": reconstruction.detach(),
+        "contrastive": contrast.detach(),
+        "role": role.detach(),
+    }
+
+
+def _role_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy among the labelled roles only: mass on the free slots costs nothing."""
+    if not bool((labels >= 0).any()):
+        return logits.sum() * 0.0
+    return F.cross_entropy(
+        logits[..., :LABELLED].flatten(0, 1).float(), labels.flatten(), ignore_index=UNLABELLED
+    )
+
+
+def _trim(ids: Tensor, mask: Tensor, device: str) -> tuple[Tensor, Tensor]:
+    """Cut padding columns that no row of the batch uses."""
+    length = max(1, int(mask.sum(1).max()))
+    return ids[:, :length].to(device), mask[:, :length].to(device)

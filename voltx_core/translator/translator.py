@@ -1,0 +1,168 @@
+"""The trained translator: text to frame, frame to text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from voltx_core.config.schema import TranslatorConfig
+from voltx_core.frame import TensorFrame
+from voltx_core.translator.decoder import SlotDecoder, sample
+from voltx_core.translator.encoder import CodeEncoder
+from voltx_core.translator.tokenizer import BOS, EOS, CodeTokenizer
+from voltx_core.weights import load_into, load_weights, save_weights
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One program the decoder wrote."""
+
+    text: str
+    ids: list[int]
+    """Tokens with ``<eos>`` (when it was reached), without ``<bos>``."""
+    log_probability: float
+    """Sum over the tokens, at temperature 1."""
+    mean_log_probability: float
+
+
+class Translator:
+    """Tokenizer, encoder and decoder that belong together."""
+
+    def __init__(
+        self,
+        tokenizer: CodeTokenizer,
+        encoder: CodeEncoder,
+        decoder: SlotDecoder,
+        *,
+        device: str = "cpu",
+    ) -> None:
+        self.tokenizer, self.device = tokenizer, device
+        self.encoder, self.decoder = encoder.to(device), decoder.to(device)
+
+    @classmethod
+    def create(
+        cls, tokenizer: CodeTokenizer, config: TranslatorConfig, *, device: str = "cpu"
+    ) -> "Translator":
+        """An untrained translator; seed torch's generator first."""
+        return cls(
+            tokenizer,
+            CodeEncoder(config, tokenizer.vocabulary),
+            SlotDecoder(
+                vocabulary=tokenizer.vocabulary,
+                slot_width=config.slot_width,
+                width=config.decoder_width,
+                blocks=config.decoder_blocks,
+                heads=config.decoder_heads,
+                max_tokens=config.decoder_tokens,
+            ),
+            device=device,
+        )
+
+    @classmethod
+    def load(
+        cls, tokenizer: Path, encoder: Path, decoder: Path, *, device: str = "cpu"
+    ) -> "Translator":
+        """Read a trained translator, frozen and in evaluation mode.
+
+        Raises:
+            DataError: A file is damaged, or the three do not belong together.
+        """
+        tokens = CodeTokenizer.load(tokenizer)
+        weights, facts = load_weights(encoder, "encoder")
+        model = CodeEncoder(TranslatorConfig(**facts["config"]), facts["vocabulary"])
+        load_into(model, weights, encoder)
+        self = cls(tokens, model, load_decoder(decoder), device=device)
+        for module in (self.encoder, self.decoder):
+            module.eval().requires_grad_(False)
+        return self
+
+    def save(self, tokenizer: Path, encoder: Path, decoder: Path, config: TranslatorConfig) -> None:
+        """Write the three files."""
+        self.tokenizer.save(tokenizer)
+        facts = {
+            "kind": "encoder",
+            "vocabulary": self.tokenizer.vocabulary,
+            "config": config.model_dump(mode="json"),
+        }
+        save_weights(encoder, self.encoder.state_dict(), facts)
+        save_decoder(self.decoder, decoder)
+
+    @property
+    def width(self) -> int:
+        return self.encoder.embed_head.out_features
+
+    @torch.no_grad()
+    def encode(self, texts: Sequence[str], *, batch: int = 256) -> TensorFrame:
+        """Frames of texts, without gradient. Texts of similar length share a batch."""
+        if not texts:
+            raise ValueError("encode needs at least one text")
+        order = sorted(range(len(texts)), key=lambda n: len(texts[n]))
+        frames: list[TensorFrame] = []
+        for start in range(0, len(order), batch):
+            chosen = [texts[n] for n in order[start : start + batch]]
+            ids, mask = self.tokenizer.encode(chosen, self.encoder.max_tokens)
+            frames.append(self.encoder(ids.to(self.device), mask.to(self.device)).frame)
+        back = torch.empty(len(order), dtype=torch.long)
+        back[torch.tensor(order)] = torch.arange(len(order))
+        return TensorFrame.cat(frames)[back.to(self.device)]
+
+    def write(
+        self,
+        frame: TensorFrame,
+        *,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> list[Written]:
+        """Write one program a frame; greedy at temperature 0."""
+        ids, scores = sample(
+            self.decoder,
+            frame,
+            bos=BOS,
+            eos=EOS,
+            temperature=temperature,
+            top_p=top_p,
+            generator=generator,
+        )
+        return [
+            self._written(row, score)
+            for row, score in zip(ids.tolist(), scores.tolist(), strict=True)
+        ]
+
+    def targets(self, texts: Sequence[str]) -> Tensor:
+        """``<bos> ... <eos>`` ids ``[B, L]``, padded with 0, as the decoder is taught them."""
+        ids, _ = self.tokenizer.encode(texts, self.decoder.max_tokens, bos_eos=True)
+        return ids.to(self.device)
+
+    def log_probabilities(self, frame: TensorFrame, ids: Tensor) -> Tensor:
+        """Log-probability of each next token, ``[B, L - 1]``, 0 on padding.
+
+        Differentiable in the frame; ``ids`` ``[B, L]`` as ``targets`` gives them.
+        """
+        logits = self.decoder(frame.slots, frame.mask, ids[:, :-1])
+        log_p = logits.float().log_softmax(-1).gather(2, ids[:, 1:, None]).squeeze(2)
+        return log_p * (ids[:, 1:] != 0)
+
+    def _written(self, ids: list[int], scores: list[float]) -> Written:
+        length = ids.index(EOS) + 1 if EOS in ids else len(ids)
+        total = sum(scores[:length])
+        return Written(self.tokenizer.decode(ids[:length]), ids[:length], total, total / length)
+
+
+def save_decoder(decoder: SlotDecoder, path: Path) -> None:
+    """Write a decoder (Python's or another language's)."""
+    save_weights(path, decoder.state_dict(), {"kind": "decoder", "sizes": decoder.sizes})
+
+
+def load_decoder(path: Path) -> SlotDecoder:
+    """Read a decoder.
+
+    Raises:
+        DataError: Not a decoder, or damaged.
+    """
+    weights, facts = load_weights(path, "decoder")
+    decoder = SlotDecoder(**facts["sizes"])
+    load_into(decoder, weights, path)
+    return decoder
