@@ -69,7 +69,7 @@ def execute(
         StageError: Preflight failed or an input does not exist.
         Interrupted: A stop was asked for; progress is saved.
     """
-    stop = stop or StopFlag()
+    stop = StopFlag() if stop is None else stop  # an unset flag is falsy
     record = RunRecord(workspace.artifacts, run_id)
     spec = graph.specs()[name]
     ancestry = graph.select(only=[name])
@@ -104,10 +104,11 @@ def execute(
                 spec, config, workspace, record, decided, inputs, work, stop, observer, force
             )
         except Interrupted as interruption:
-            record.stage(name, state="interrupted", why=str(interruption))
+            record.stage(name, state="interrupted", why=str(interruption), finished_at=_now())
             raise
         except BaseException as error:
-            record.stage(name, state="failed", why=f"{type(error).__name__}: {error}")
+            why = f"{type(error).__name__}: {error}"
+            record.stage(name, state="failed", why=why, finished_at=_now())
             raise
 
 

@@ -1,0 +1,189 @@
+import json
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from voltx_core.config import resolve
+from voltx_core.errors import Interrupted, StageError
+from voltx_core.stages.contract import StopFlag
+from voltx_core.stages.lifecycle import execute, read_report
+from voltx_core.stages.runs import RunRecord, latest
+
+
+def run_all(config, workspace, run_id="r1", names=("seeds", "press", "taste", "benchmarks")):
+    return {name: execute(name, config, workspace, run_id=run_id) for name in names}
+
+
+def test_a_stage_commits_what_it_promised_with_its_report(orchard, workspace, tiny):
+    finished = run_all(tiny, workspace)
+    assert {done.state for done in finished.values()} == {"committed"}
+    manifest = finished["press"].manifest
+    assert set(manifest.files) == {
+        "juice.txt",
+        "figures/heat_map.png",
+        "report.json",
+        "metrics.jsonl",
+    }
+    assert manifest.artifacts["juice"].sha256 == manifest.files["juice.txt"].sha256
+    assert manifest.inputs == {"seeds": finished["seeds"].manifest.artifacts["seeds"].sha256}
+    assert read_report(workspace, manifest) == finished["press"].report
+
+
+def test_targets_are_met_missed_or_not_measured(orchard, workspace, tiny):
+    report = run_all(tiny, workspace, names=("seeds", "press"))["press"].report
+    assert [(t["metric"], t["measured"], t["met"]) for t in report["targets"]] == [
+        ("yield", 0.75, True),
+        ("clarity", 0.25, False),
+        ("aroma", None, None),
+    ]
+    assert report["timings_s"]["squeezing"] == 0.5
+    assert report["timings_s"]["total"] >= report["timings_s"]["stage.run"] >= 0
+
+
+def test_running_again_reuses_every_stage(orchard, workspace, tiny):
+    first = run_all(tiny, workspace)
+    again = run_all(tiny, workspace, run_id="r2")
+    assert {done.state for done in again.values()} == {"reused"}
+    assert [d.manifest for d in again.values()] == [d.manifest for d in first.values()]
+
+
+def test_force_does_the_work_again(orchard, workspace, tiny):
+    first = run_all(tiny, workspace)["press"].manifest
+    again = execute("press", tiny, workspace, run_id="r2", force=True)
+    assert again.state == "committed"
+    assert again.manifest.created_at > first.created_at
+    assert again.manifest.artifacts == first.artifacts
+
+
+def test_a_stage_whose_input_is_missing_names_what_to_run(orchard, workspace, tiny):
+    with pytest.raises(StageError, match=r"1\.0 seeds will be made first.*voltx run --until press"):
+        execute("press", tiny, workspace, run_id="r1")
+
+
+def test_a_failing_stage_leaves_no_result_and_says_why(orchard, workspace, tiny):
+    run_all(tiny, workspace, names=("seeds",))
+
+    def explode(run):
+        raise ValueError("the press jammed")
+
+    orchard.modules["press"].run = explode
+    record = RunRecord(workspace.artifacts, "r1")
+    record.start(tiny, ("seeds", "press"))
+    with pytest.raises(ValueError, match="jammed"):
+        execute("press", tiny, workspace, run_id="r1")
+    assert workspace.artifacts.manifests("press") == []
+    row = record.rows()[1]
+    assert (row["state"], row["why"]) == ("failed", "ValueError: the press jammed")
+    assert row["started_at"] <= row["finished_at"]
+
+
+def test_a_promised_artifact_that_was_not_written_fails_the_stage(orchard, workspace, tiny):
+    run_all(tiny, workspace, names=("seeds",))
+    orchard.edit("press", 'run.output("juice")', '(run.folder / "elsewhere.txt")')
+    with pytest.raises(Exception, match=r"juice"):
+        execute("press", tiny, workspace, run_id="r1")
+    assert workspace.artifacts.manifests("press") == []
+
+
+def test_a_stopped_stage_resumes_to_the_same_bytes(orchard, workspace, tiny, tmp_path):
+    straight = run_all(tiny, workspace)["press"].manifest
+    workspace.artifacts.discard("press", straight.fingerprint)
+    stop = StopFlag()
+
+    class Stopper:
+        def progress(self, done, total, unit, note=""):
+            if done == 11:
+                stop.set("told to")
+
+        def metrics(self, values, step): ...
+
+        def figure(self, name, path): ...
+
+    with pytest.raises(Interrupted, match="press saved at step 11"):
+        execute("press", tiny, workspace, run_id="r2", stop=stop, observer=Stopper())
+    assert (RunRecord(workspace.artifacts, "r2").read() or {}) == {}  # the run itself never began
+    resumed = execute("press", tiny, workspace, run_id="r3").manifest
+    assert resumed.artifacts == straight.artifacts
+    steps = [
+        json.loads(line)["step"]
+        for line in workspace.artifacts.fetch_file(resumed, "metrics.jsonl").open()
+    ]
+    assert steps == list(range(20))
+
+
+def test_progress_of_another_machine_is_taken_over(orchard, workspace, tiny):
+    run_all(tiny, workspace, names=("seeds",))
+    stop = StopFlag()
+    stop.set("the machine goes away")
+    with pytest.raises(Interrupted):
+        execute("press", tiny, workspace, run_id="r1", stop=stop)
+    shutil.rmtree(workspace.home)  # all that is left is the store
+    restored = []
+    real = orchard.modules["press"].run
+
+    def watched(run):
+        restored.append(run.checkpoints.restore("press"))
+        return real(run)
+
+    orchard.modules["press"].run = watched
+    assert execute("press", tiny, workspace, run_id="r1").state == "committed"
+    assert restored[0] is not None
+    assert restored[0].step == 0
+
+
+def test_nothing_of_the_work_stays_after_the_commit(orchard, workspace, tiny):
+    manifest = run_all(tiny, workspace, names=("seeds", "press"))["press"].manifest
+    assert not workspace.work("press", manifest.fingerprint).exists()
+    assert workspace.artifacts.progress_steps("press", manifest.fingerprint) == []
+
+
+def test_two_workers_never_share_one_fingerprint(orchard, workspace, tiny):
+    """The second waits for the lock of the first and then finds its result."""
+    run_all(tiny, workspace, names=("seeds",))
+    entered, release, calls = threading.Event(), threading.Event(), []
+    real = orchard.modules["press"].run
+
+    def slow(run):
+        calls.append(run)
+        entered.set()
+        release.wait(20)
+        return real(run)
+
+    orchard.modules["press"].run = slow
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(execute, "press", tiny, workspace, run_id="a")
+        assert entered.wait(20)
+        second = pool.submit(execute, "press", tiny, workspace, run_id="b")
+        release.set()
+        assert {first.result(20).state, second.result(20).state} == {"committed", "reused"}
+    assert len(calls) == 1
+
+
+def test_preflight_lists_everything_that_is_missing(orchard, workspace, monkeypatch):
+    from voltx_core.stages import preflight
+
+    config = resolve("tiny", environ={})
+    monkeypatch.setitem(preflight.DISK_MIB, "tiny", 10**9)
+    monkeypatch.setitem(preflight.MEMORY_MIB, "tiny", 10**9)
+    with pytest.raises(StageError) as raised:
+        execute("seeds", config, workspace, run_id="r1")
+    message = str(raised.value)
+    assert "Stage 1.0 seeds did not start" in message
+    assert "free disk" in message
+    assert "of memory are available" in message
+
+
+def test_the_run_record_tells_state_and_progress_of_every_stage(orchard, workspace, tiny):
+    record = RunRecord(workspace.artifacts, "r1")
+    record.start(tiny, ("seeds", "press", "taste", "benchmarks"), ui="http://localhost:4200")
+    run_all(tiny, workspace, names=("seeds", "press"))
+    rows = {row["name"]: row for row in record.rows()}
+    assert [row["number"] for row in rows.values()] == ["1.0", "2.0", "2.1", "3.0"]
+    assert rows["press"]["state"] == "committed"
+    assert rows["press"]["progress"]["done"] == 20
+    assert rows["press"]["report"]["metrics"]["yield"] == 0.75
+    assert (rows["taste"]["state"], rows["taste"]["why"]) == ("waiting", "not started")
+    assert latest(workspace.artifacts) == "r1"
+    assert record.read()["ui"] == "http://localhost:4200"
