@@ -1,0 +1,54 @@
+"""How much of a run's wall time was work of its stages."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from voltx_core.evaluation.card.content import StageCard, WallTime
+
+LIFE_CYCLE = ("stage.preflight", "stage.pull", "stage.resume", "stage.run", "stage.commit")
+
+
+def account(
+    started_at: datetime | None, finished_at: datetime | None, stages: Sequence[StageCard]
+) -> WallTime:
+    """Add up a run.
+
+    Args:
+        started_at: When the run was recorded.
+        finished_at: Its last sign of life.
+        stages: Those that were reused count as no work: their time was spent in another run.
+    """
+    spans = [
+        (stage.started_at, stage.finished_at or finished_at)
+        for stage in stages
+        if stage.started_at is not None and stage.state != "reused"
+    ]
+    known = [(start, end) for start, end in spans if end is not None and end > start]
+    wall_s = None
+    if started_at is not None and finished_at is not None:
+        wall_s = max(0.0, (finished_at - started_at).total_seconds())
+    parts: dict[str, float] = {}
+    for stage in stages:
+        if stage.state == "committed":
+            for name in (*LIFE_CYCLE, "checkpoint.saves"):
+                if name in stage.timings_s:
+                    parts[name] = parts.get(name, 0.0) + stage.timings_s[name]
+    return WallTime(
+        wall_s=wall_s,
+        stages_s=sum((end - start).total_seconds() for start, end in known),
+        covered_s=covered(known),
+        parts_s=parts,
+    )
+
+
+def covered(spans: Iterable[tuple[datetime, datetime]]) -> float:
+    """Seconds that lie in at least one of the spans."""
+    total, reached = 0.0, None
+    for start, end in sorted(spans):
+        if reached is None or start > reached:
+            total += (end - start).total_seconds()
+            reached = end
+        elif end > reached:
+            total += (end - reached).total_seconds()
+            reached = end
+    return total
