@@ -18,7 +18,9 @@ from voltx_core.store import (
     sha256_bytes,
 )
 
-LETTERS = st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"], exclude_characters="/\\")
+LETTERS = st.characters(
+    codec="utf-8", categories=["L", "N", "P", "S", "Zs"], exclude_characters="/\\"
+)
 SEGMENTS = st.text(LETTERS, min_size=1, max_size=12).filter(
     lambda text: text not in (".", "..") and not text.startswith(".voltx")
 )

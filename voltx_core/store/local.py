@@ -19,6 +19,7 @@ from typing import BinaryIO
 from voltx_core.errors import StoreError
 from voltx_core.store.digest import CHUNK_BYTES, copy_hashed, sha256_bytes
 from voltx_core.store.keys import RESERVED, check_key, check_prefix, folder_prefix
+from voltx_core.store.landing import landing
 from voltx_core.store.objects import CorruptObjectError, MissingObjectError, ObjectInfo
 
 _SCRATCH = f"{RESERVED}-scratch"
@@ -56,28 +57,19 @@ class LocalStore:
             return path.read_bytes()
 
     def get_file(self, key: str, path: Path, *, sha256: str | None = None) -> None:
-        source_path = self._existing(key)
-        part = path.with_name(f".{uuid.uuid4().hex}.part")
-        try:
-            with self._explained("copy", key):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with source_path.open("rb") as source, part.open("xb") as target:
-                    got = copy_hashed(source, target)
-                    target.flush()
-                    os.fsync(target.fileno())
-            if sha256 is not None and got != sha256:
+        stored = self._existing(key)
+        with self._explained("read", key), stored.open("rb") as source, landing(path) as part:
+            with part.open("xb") as target:
+                got = copy_hashed(source, target)
+            if sha256 not in (None, got):
                 raise CorruptObjectError(
                     key,
                     where=self.url,
-                    expected=sha256,
+                    expected=str(sha256),
                     got=got,
-                    remedy=f"The file {source_path} is damaged: restore it from a backup, or "
-                    f"delete it and run again the stage that made it.",
+                    remedy=f"The file {stored} is damaged: restore it from a backup, or delete "
+                    f"it and run again the stage that made it.",
                 )
-            with self._explained("copy", key):
-                os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
 
     def stat(self, key: str) -> ObjectInfo | None:
         path = self.root / check_key(key)

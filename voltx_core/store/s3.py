@@ -7,7 +7,6 @@ a read is hashed; conditional creation is tried out once before it is relied on.
 
 import hashlib
 import logging
-import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from typing import Any
 from voltx_core.errors import StoreError
 from voltx_core.store.digest import CHUNK_BYTES, sha256_bytes, sha256_file
 from voltx_core.store.keys import RESERVED, check_key, check_prefix, folder_prefix
+from voltx_core.store.landing import landing
 from voltx_core.store.objects import CorruptObjectError, MissingObjectError, ObjectInfo
 from voltx_core.store.s3_client import (
     connect,
@@ -38,7 +38,6 @@ logger = logging.getLogger(__name__)
 
 _READS = 3
 _CONFLICTS = 8
-_DELETE_BATCH = 1000
 _IN_MEMORY = "memory"
 
 
@@ -53,6 +52,7 @@ class S3Store:
         threads: Parts in flight at once, for all transfers of this store together.
         attempts: Tries of each request.
         connect_timeout_s: Seconds for one try to connect.
+        page_keys: Keys asked for or deleted by one request, at most 1,000.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class S3Store:
         threads: int = 8,
         attempts: int = 5,
         connect_timeout_s: float = 10.0,
+        page_keys: int = 1000,
     ) -> None:
         bucket, _, prefix = url.removeprefix("s3://").partition("/")
         if not url.startswith("s3://") or not bucket:
@@ -72,6 +73,7 @@ class S3Store:
         self.bucket, self._prefix = bucket, f"{prefix}/" if prefix else ""
         self.endpoint_url = resolve_endpoint(endpoint_url)
         self._part_bytes, self._threads = part_bytes, threads
+        self._page_keys = page_keys
         self._attempts, self._connect_timeout_s = attempts, connect_timeout_s
         self._atomic_create: bool | None = None
         self._probing = Lock()
@@ -124,10 +126,8 @@ class S3Store:
 
     def get_file(self, key: str, path: Path, *, sha256: str | None = None) -> None:
         check_key(key)
-        part = path.with_name(f".{uuid.uuid4().hex}.part")
-        expected, got = sha256 or "", ""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        expected, got = sha256 or "", "a new version at every attempt"
+        with landing(path) as part:
             for _ in range(_READS):
                 head = self._head(key)
                 if head is None:
@@ -142,19 +142,9 @@ class S3Store:
                     continue
                 got = sha256_file(part)
                 if expected in ("", got):
-                    with part.open("rb") as file:
-                        os.fsync(file.fileno())
-                    os.replace(part, path)
                     return
                 logger.warning("%s: %s arrived damaged, reading it again", self.url, key)
-        except OSError as error:
-            raise StoreError(
-                f"could not write {path}: {error.strerror or error}. Free some space there, or "
-                f"correct the permissions of its folder."
-            ) from error
-        finally:
-            part.unlink(missing_ok=True)
-        raise self._corrupt(key, expected, got or "a new version at every attempt")
+            raise self._corrupt(key, expected, got)
 
     def stat(self, key: str) -> ObjectInfo | None:
         head = self._head(check_key(key))
@@ -187,8 +177,8 @@ class S3Store:
 
     def delete_prefix(self, prefix: str) -> int:
         keys = [found.key for found in self.list(folder_prefix(prefix))]
-        for start in range(0, len(keys), _DELETE_BATCH):
-            batch = [{"Key": self._prefix + k} for k in keys[start : start + _DELETE_BATCH]]
+        for start in range(0, len(keys), self._page_keys):
+            batch = [{"Key": self._prefix + k} for k in keys[start : start + self._page_keys]]
             with self._explained("delete", prefix):
                 answer = self._client.delete_objects(
                     Bucket=self.bucket, Delete={"Objects": batch, "Quiet": True}
@@ -350,7 +340,10 @@ class S3Store:
     def _pages(self, prefix: str, **how: str) -> Iterator[dict[str, Any]]:
         with self._explained("list", prefix):
             yield from self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=self._prefix + prefix, **how
+                Bucket=self.bucket,
+                Prefix=self._prefix + prefix,
+                PaginationConfig={"PageSize": self._page_keys},
+                **how,
             )
 
     def _changed(self, key: str, source: str, expected: str, got: str) -> CorruptObjectError:

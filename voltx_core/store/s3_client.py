@@ -5,6 +5,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from voltx_core.errors import StoreError
@@ -20,15 +21,15 @@ def resolve_endpoint(endpoint_url: str | None) -> str | None:
 
 
 def connect(endpoint_url: str | None, *, attempts: int, connect_timeout_s: float) -> Any:
-    """A boto3 S3 client; it may be shared between threads.
+    """An S3 client; it may be shared between threads.
 
     Args:
         endpoint_url: An S3-compatible server, None for AWS.
         attempts: Tries of one request before it fails, with exponential back-off between them.
         connect_timeout_s: Seconds until one try to connect gives up.
     """
-    import boto3
     from botocore.config import Config
+    from botocore.session import Session
 
     settings: dict[str, Any] = {}
     if endpoint_url:
@@ -47,15 +48,24 @@ def connect(endpoint_url: str | None, *, attempts: int, connect_timeout_s: float
         max_pool_connections=CONNECTIONS,
         **settings,
     )
-    session = boto3.session.Session()
-    client = session.client(
+    session = Session()
+    session.register_component("data_loader", _models())
+    client = session.create_client(
         "s3",
         endpoint_url=endpoint_url,
-        region_name=session.region_name or "us-east-1",
+        region_name=session.get_config_variable("region") or "us-east-1",
         config=config,
     )
     client.meta.events.register("before-sign.s3.DeleteObjects", _add_content_md5)
     return client
+
+
+@cache
+def _models() -> Any:
+    """What botocore knows of S3, read from disk once a process: most of a client's cost."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
 
 
 def _add_content_md5(request: Any, **_: Any) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from voltx_core.store.digest import sha256_file
 
-_SETTLED_NS = 1_000_000_000
 _CREATE = """
 CREATE TABLE IF NOT EXISTS verified (
     path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER,
@@ -25,10 +24,12 @@ class VerifiedFiles:
 
     Args:
         path: The SQLite file; made when first needed.
+        settled_s: Age a file must have to be remembered: a younger one could change again within
+            the same tick of its file system's clock.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, settled_s: float = 1.0) -> None:
+        self._path, self._settled_ns = path, int(settled_s * 1e9)
 
     def sha256(self, path: Path) -> str:
         """Digest of the file, from memory when nothing about the file has changed.
@@ -45,8 +46,7 @@ class VerifiedFiles:
             if row is not None and tuple(row[:4]) == seen:
                 return str(row[4])
         sha256 = sha256_file(path)
-        # A file this young could change again within the same tick of the file system's clock.
-        settled = time.time_ns() - max(seen[1], seen[2]) > _SETTLED_NS
+        settled = time.time_ns() - max(seen[1], seen[2]) > self._settled_ns
         if settled and _state(path) == seen:
             with suppress(sqlite3.Error, OSError), self._memory() as memory:
                 memory.execute(
