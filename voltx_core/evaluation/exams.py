@@ -1,0 +1,83 @@
+"""Exams: the problem sets a trained model is examined on, and what is known about their purity.
+
+The data stage writes them: generated sets as ``heldout.jsonl``, ``compositions.jsonl`` and
+``phrasing.jsonl``, published suites as ``exams/<suite>.jsonl``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from voltx_core.data.jsonl import read_problems
+from voltx_core.data.problem import Problem
+
+HELD_OUT = "heldout"
+COMPOSITIONS = "compositions"
+PHRASING = ("seen-words", "unseen-words")
+"""The two halves of the phrasing set: new sentences of known words, and new words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """A named list of problems."""
+
+    name: str
+    problems: tuple[Problem, ...]
+    published: bool
+
+    @property
+    def contaminated(self) -> int:
+        """Problems that the model may have been trained on."""
+        return sum(bool(problem.traits.get("contaminated")) for problem in self.problems)
+
+
+def generated_exams(folder: Path, most: int) -> list[Exam]:
+    """The generated sets in the problems folder, phrasing in its two halves.
+
+    Args:
+        folder: Artifact ``problems`` of the data stage.
+        most: Largest size of one exam.
+
+    Raises:
+        DataError: A file is missing or malformed.
+    """
+    exams = [
+        Exam(name, spread(list(read_problems(folder / f"{name}.jsonl")), most), published=False)
+        for name in (HELD_OUT, COMPOSITIONS)
+    ]
+    phrasing = list(read_problems(folder / "phrasing.jsonl"))
+    for words in PHRASING:
+        chosen = [p for p in phrasing if p.traits.get("phrasing") == words]
+        if chosen:
+            exams.append(Exam(words, spread(chosen, most), published=False))
+    return exams
+
+
+def published_exams(
+    folder: Path, suites: Sequence[str], most: int
+) -> tuple[list[Exam], dict[str, str]]:
+    """The published suites that are here, and why each of the others is not run.
+
+    Problems in another language than Python are left out: this model writes Python, the other
+    languages have stages of their own.
+    """
+    exams: list[Exam] = []
+    absent: dict[str, str] = {}
+    for suite in suites:
+        path = folder / "exams" / f"{suite}.jsonl"
+        if not path.is_file():
+            absent[suite] = "its data is not on this machine (data.directory, VOLTX_DATA_DIR)"
+            continue
+        problems = [p for p in read_problems(path) if p.language == "python" and p.tests]
+        if problems:
+            exams.append(Exam(suite, spread(problems, most), published=True))
+        else:
+            absent[suite] = "it has no Python problem with tests"
+    return exams, absent
+
+
+def spread(problems: Sequence[Problem], most: int) -> tuple[Problem, ...]:
+    """At most ``most`` problems, evenly spread: files are often sorted by difficulty."""
+    if len(problems) <= most:
+        return tuple(problems)
+    return tuple(problems[n * len(problems) // most] for n in range(most))

@@ -1,0 +1,332 @@
+"""5.3 Benchmarks: every checkpoint, every ablation and the baselines on every exam.
+
+    voltx run --only benchmarks
+
+One row a system and exam, with its interval, its purity and how programs were drawn. An exam
+whose data is not here is listed as not run. Every single outcome goes to ``benchmarks.jsonl``.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from voltx_core.errors import Interrupted
+from voltx_core.stages.contract import Artifact, StageReport, StageRun, StageSpec, Target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from voltx_core.evaluation.examination import Answer, System
+    from voltx_core.evaluation.exams import Exam
+    from voltx_core.translator.translator import Translator
+
+CHECKPOINTS = {
+    "soft_core": "2.1 soft core",
+    "soft_core_e2e": "4.1 end-to-end",
+    "soft_core_rlvf": "4.2 RLVF",
+    "soft_core_sleep": "4.3 sleep",
+    "scaled_vfn": "5.1 scaled",
+}
+"""Soft cores in the order of training; the label of each names the stage it comes from."""
+FINAL = "soft_core_sleep"
+"""The core that samples, is ablated and is compared with the baseline."""
+
+SPEC = StageSpec(
+    number="5.3",
+    name="benchmarks",
+    title="Benchmarks",
+    needs=(
+        "problems",
+        "tokenizer",
+        "encoder",
+        "decoder",
+        *CHECKPOINTS,
+        "certainty_rlvf",
+        "router_sleep",
+        "safety",
+        "baseline",
+        "codebook",
+        "codebook_index",
+        "translator_budget",
+        "soft_core_budget",
+    ),
+    makes=(Artifact("benchmarks", "benchmarks.jsonl"),),
+    reads=("benchmarks", "soft_core", "baseline"),
+    pool="gpu",
+    judges=True,
+    targets=(
+        Target("humaneval_pass_1", ">", 0.25, "HumanEval pass@1 > 25 %"),
+        Target("apps_interview_pass_1", ">", 0.15, "APPS interview pass@1 > 15 %"),
+        Target(
+            "compositions_lead",
+            ">",
+            0.0,
+            "more held-out compositions solved than by the equal-FLOP transformer",
+        ),
+    ),
+)
+SCOPE = "answers"
+
+
+def run(run: StageRun) -> StageReport:
+    """Examine, score, compare, draw."""
+    from voltx_core.data.jsonl import write_jsonl
+    from voltx_core.evaluation.examination import score
+    from voltx_core.evaluation.exams import COMPOSITIONS, generated_exams, published_exams
+    from voltx_core.evaluation.tables import overlaps
+    from voltx_core.translator.translator import Translator
+
+    config = run.config.benchmarks
+    problems = run.inputs["problems"]
+    published, absent = published_exams(problems, config.suites, config.problems)
+    exams = [*generated_exams(problems, config.problems), *published]
+    translator = Translator.load(
+        run.inputs["tokenizer"], run.inputs["encoder"], run.inputs["decoder"], device=run.device
+    )
+    systems = _systems(run, translator)
+    answers = _examine(run, systems, exams)
+    rows = [
+        score(
+            system,
+            exam,
+            answers[system.name, exam.name],
+            ks=config.ks,
+            resamples=config.bootstrap,
+            seed=run.config.seed,
+            sampling=f"{config.samples} samples, T {config.temperature}, top-p {config.top_p}",
+        )
+        for exam in exams
+        for system in systems
+        if (system.name, exam.name) in answers
+    ]
+    write_jsonl(
+        run.output("benchmarks"),
+        (
+            {"system": system, "exam": exam, **answer.row()}
+            for (system, exam), found in answers.items()
+            for answer in found
+        ),
+    )
+    report = StageReport(
+        tables={
+            "Results": rows,
+            "Exams": overlaps(exams),
+            "Suites not run": [{"suite": s, "why": why} for s, why in absent.items()],
+        },
+        counts={
+            "systems": len(systems),
+            "exams": len(exams),
+            "answers": sum(map(len, answers.values())),
+        },
+        notes=[f"{suite} was not run: {why}." for suite, why in absent.items()],
+    )
+    _metrics(report, answers, exams, config.bootstrap, run.config.seed)
+    _loop(run, report, translator, exams, answers)
+    _efficiency(run, report, rows)
+    _draw([row for row in rows if row["split"] == COMPOSITIONS], run.figure("pass_at_1"))
+    run.observer.figure("pass_at_1", run.figure("pass_at_1"))
+    return report
+
+
+def _systems(run: StageRun, translator: "Translator") -> "list[System]":
+    """Checkpoints in order of training, ablations of the final one, baselines."""
+    from voltx_core.baseline.generate import write_programs
+    from voltx_core.baseline.model import VinciGPT
+    from voltx_core.data.jsonl import read_problems
+    from voltx_core.evaluation.examination import Sampling, System
+    from voltx_core.evaluation.nearest_neighbour import NearestNeighbour
+    from voltx_core.evaluation.systems import FrameWriter, ablations
+    from voltx_core.soft_core.soft_core import SoftCore
+    from voltx_core.stages.baseline import MODEL_FILE
+
+    cores = {name: SoftCore.load(run.inputs[name], device=run.device) for name in CHECKPOINTS}
+    systems = [
+        System(
+            name=name,
+            label=label,
+            kind="model",
+            write=FrameWriter(translator, cores[name]).write,
+            samples=name == FINAL,
+        )
+        for name, label in CHECKPOINTS.items()
+    ]
+    systems += ablations(translator, cores[FINAL])
+    vinci = VinciGPT.load(run.inputs["baseline"] / MODEL_FILE, device=run.device)
+
+    def write(problems: Sequence[Any], sampling: Sampling) -> list[str]:
+        return write_programs(
+            vinci,
+            translator.tokenizer,
+            [problem.query for problem in problems],
+            limit=vinci.shape.context,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            generator=sampling.generator,
+        )
+
+    memory = NearestNeighbour(list(read_problems(run.inputs["problems"] / "train.jsonl")))
+    return [
+        *systems,
+        System(
+            name="baseline",
+            label="transformer baseline",
+            kind="baseline",
+            write=write,
+            samples=True,
+        ),
+        System(
+            name="retrieval",
+            label="nearest-neighbour baseline",
+            kind="baseline",
+            write=memory.write,
+        ),
+    ]
+
+
+def _examine(
+    run: StageRun, systems: "Sequence[System]", exams: "Sequence[Exam]"
+) -> "dict[tuple[str, str], list[Answer]]":
+    """Answers of every system on every exam; what an earlier process finished is kept."""
+    from voltx_core.evaluation.examination import Answer, Examiner, Sampling, examine
+    from voltx_core.evaluation.exams import COMPOSITIONS
+    from voltx_core.training.randomness import generator
+
+    config = run.config.benchmarks
+    saved = run.checkpoints.restore(SCOPE)
+    done: dict[str, list[dict[str, Any]]] = dict(saved.meta) if saved else {}
+    kept = len(done)
+    pairs = [
+        (system, exam)
+        for exam in exams
+        for system in systems
+        if system.kind != "ablation" or exam.name == COMPOSITIONS
+    ]
+
+    def save() -> None:
+        nonlocal kept
+        if len(done) > kept:
+            run.checkpoints.save(SCOPE, len(done), {}, done)
+            kept = len(done)
+
+    with Examiner.open(run.config, run.stop) as examiner:
+        for at, (system, exam) in enumerate(pairs):
+            run.observer.progress(at, len(pairs), "examinations", f"{system.label}, {exam.name}")
+            key = f"{system.name}/{exam.name}"
+            if key in done:
+                continue
+            names = ("benchmarks", exam.name, "round")
+            rounds = [
+                Sampling(
+                    temperature=config.temperature,
+                    top_p=config.top_p,
+                    generator=generator(run.config.seed, *names, n),
+                )
+                for n in range(config.samples)
+            ]
+            try:
+                run.stop.check()
+                done[key] = [a.row() for a in examine(system, exam, examiner, rounds=rounds)]
+            except Interrupted:
+                save()
+                raise
+            if run.checkpoints.due():
+                save()
+    save()
+    return {
+        (system.name, exam.name): [
+            Answer.from_row(row) for row in done[f"{system.name}/{exam.name}"]
+        ]
+        for system, exam in pairs
+    }
+
+
+def _metrics(
+    report: StageReport,
+    answers: "dict[tuple[str, str], list[Answer]]",
+    exams: "Sequence[Exam]",
+    resamples: int,
+    seed: int,
+) -> None:
+    """Scores of the final model, and its lead over the transformer on the same problems."""
+    from voltx_core.evaluation.intervals import bootstrap_difference
+
+    for exam in exams:
+        ours = answers[FINAL, exam.name]
+        report.metrics[f"{exam.name}_pass_1"] = sum(a.greedy for a in ours) / len(ours)
+        theirs = answers["baseline", exam.name]
+        lead = bootstrap_difference(
+            [a.greedy for a in ours], [a.greedy for a in theirs], resamples=resamples, seed=seed
+        )
+        report.metrics[f"{exam.name}_lead"] = lead.mean
+        report.metrics[f"{exam.name}_lead_low"] = lead.low
+        report.metrics[f"{exam.name}_lead_high"] = lead.high
+        if exam.contaminated:
+            report.notes.append(
+                f"{exam.name}: {exam.contaminated} of {len(exam.problems)} problems are "
+                "contaminated; its score says nothing about generalisation."
+            )
+    interview = [a.greedy for a in answers.get((FINAL, "apps"), []) if a.difficulty == "interview"]
+    if interview:
+        report.metrics["apps_interview_pass_1"] = sum(interview) / len(interview)
+
+
+def _loop(
+    run: StageRun,
+    report: StageReport,
+    translator: "Translator",
+    exams: "Sequence[Exam]",
+    answers: "dict[tuple[str, str], list[Answer]]",
+) -> None:
+    """RAR iterations of the final model against difficulty."""
+    from voltx_core.evaluation.systems import trajectory
+    from voltx_core.evaluation.tables import iterations_by_difficulty
+    from voltx_core.soft_core.soft_core import SoftCore
+
+    core = SoftCore.load(run.inputs[FINAL], device=run.device)
+    table: list[dict[str, Any]] = []
+    for exam in exams:
+        moved = trajectory(core, translator.encode([p.query for p in exam.problems]))
+        table += iterations_by_difficulty(exam, answers[FINAL, exam.name], moved)
+    report.tables["RAR iterations by difficulty"] = table
+
+
+def _efficiency(run: StageRun, report: StageReport, rows: Sequence[dict[str, Any]]) -> None:
+    """pass@1 on compositions per PFLOP, where the training cost is known."""
+    from voltx_core.baseline.model import VinciGPT
+    from voltx_core.baseline.objective import Budget
+    from voltx_core.evaluation.exams import COMPOSITIONS
+    from voltx_core.evaluation.tables import compute_efficiency
+    from voltx_core.stages.baseline import MODEL_FILE
+
+    spent = Budget.read([run.inputs["translator_budget"], run.inputs["soft_core_budget"]]).flops
+    vinci = VinciGPT.load(run.inputs["baseline"] / MODEL_FILE).training_facts
+    first = CHECKPOINTS["soft_core"]
+    report.tables["Compute efficiency"] = compute_efficiency(
+        {row["label"]: row["pass@1"] for row in rows if row["split"] == COMPOSITIONS},
+        {first: spent, "transformer baseline": float(vinci["flops"])},
+        {first: "translator and soft core", "transformer baseline": "6N a token, padding included"},
+    )
+
+
+def _draw(rows: Sequence[dict[str, Any]], path: "Path") -> None:
+    """Bars of pass@1 on held-out compositions, with intervals."""
+    from matplotlib.figure import Figure
+
+    colours = {"model": "#2b6cb0", "ablation": "#a0aec0", "baseline": "#c05621"}
+    measured = [row for row in rows if row["pass@1"] is not None][::-1]
+    figure = Figure(figsize=(7, 0.6 + 0.34 * len(measured)), layout="constrained")
+    axes = figure.subplots()
+    values = [row["pass@1"] for row in measured]
+    axes.barh(
+        [row["label"] for row in measured],
+        values,
+        color=[colours[row["kind"]] for row in measured],
+        xerr=[
+            [max(0.0, row["pass@1"] - row["low"]) for row in measured],
+            [max(0.0, row["high"] - row["pass@1"]) for row in measured],
+        ],
+        capsize=3,
+    )
+    axes.set(xlim=(0, 1), xlabel="pass@1, greedy, with 95 % intervals")
+    axes.set_title(f"Held-out compositions ({measured[0]['problems']} problems)")
+    axes.grid(axis="x", alpha=0.3)
+    figure.savefig(path, dpi=120)
