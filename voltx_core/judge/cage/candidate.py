@@ -1,0 +1,138 @@
+"""The hostile side: a process that loads the candidate's code and answers calls to it.
+
+Whatever the code does here, it can only choose which data it answers with. The process holds no
+test, no expected value and no descriptor but its two ends of the channel.
+"""
+
+import builtins
+import os
+import random
+import sys
+import types
+from typing import Any
+
+from .frames import ChannelClosed, receive, send
+from .jail import Confinement, Jail, confine
+from .values import MAX_BYTES, CannotCross, decode, encode
+
+INCOMING, OUTGOING = 3, 4
+FRAME_LIMIT = MAX_BYTES + 4096
+_MAX_MESSAGE = 2000
+_PLAIN = (int, str, float, bool, type(None), bytes, complex, range)
+
+
+def serve(jail: Jail) -> None:
+    """Load the code that the first frame brings, then answer calls until the channel closes."""
+    order = decode(receive(INCOMING, 1 << 30))
+    confine(jail, Confinement(cpu_s=order["cpu_s"], memory_mib=order["memory_mib"]))
+    send(OUTGOING, encode("confined"))
+    module = fresh_module("candidate")
+    try:
+        code = compile(order["code"], "<candidate>", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+        send(OUTGOING, encode(("syntax", f"{type(error).__name__}: {error}")))
+        return
+    try:
+        if order["setup"]:
+            exec(compile(order["setup"], "<setup>", "exec"), module.__dict__)
+        exec(code, module.__dict__)
+        functions, constants = _describe(module.__dict__, order["wanted"])
+    except BaseException as error:
+        send(OUTGOING, encode(("raised", *describe(error))))
+        return
+    send(OUTGOING, encode(("ready", functions, constants)))
+    _answer(module.__dict__)
+
+
+def fresh_module(name: str) -> types.ModuleType:
+    """An empty module to run the code in, with the random generator in a known state."""
+    random.seed(0)
+    module = types.ModuleType(name)
+    module.__dict__["__builtins__"] = builtins
+    sys.modules[name] = module
+    return module
+
+
+def _describe(namespace: dict[str, Any], wanted: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """Which wanted names can be called, and the plain values of those that cannot."""
+    functions: list[str] = []
+    constants: dict[str, Any] = {}
+    for name in wanted:
+        value = _resolve(namespace, name)
+        if callable(value):
+            functions.append(name)
+        elif name in namespace:
+            try:
+                constants[name] = decode(encode(value, demote=True))
+            except CannotCross:
+                continue
+    return functions, constants
+
+
+def _resolve(namespace: dict[str, Any], name: str) -> Any:
+    """A top-level name, or a method of a fresh ``Solution`` as some exercises have it."""
+    if name in namespace:
+        return namespace[name]
+    solution = namespace.get("Solution")
+    return getattr(solution(), name, None) if isinstance(solution, type) else None
+
+
+def _answer(namespace: dict[str, Any]) -> None:
+    while True:
+        try:
+            name, args, kwargs = decode(receive(INCOMING, FRAME_LIMIT))
+        except ChannelClosed:
+            return
+        try:
+            reply = _call(namespace, name, args, kwargs)
+        except BaseException as error:
+            reply = encode(("raised", *describe(error)))
+        send(OUTGOING, reply)
+
+
+def _call(
+    namespace: dict[str, Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> bytes:
+    function = _resolve(namespace, name)
+    mutable = any(type(value) not in _PLAIN for value in (*args, *kwargs.values()))
+    before = encode((args, kwargs), demote=True) if mutable else b""
+    result = function(*args, **kwargs)
+    encoded = encode(result, demote=True)
+    # The result first: walking an iterator can change the arguments too.
+    after = encode((args, kwargs), demote=True) if mutable else b""
+    return encode(("returned", encoded, after if after != before else b""), limit=FRAME_LIMIT)
+
+
+def describe(error: BaseException) -> tuple[list[str], tuple[Any, ...], str]:
+    """Builtin classes of an exception, nearest first, its arguments if plain, and its text."""
+    names = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
+    try:
+        text = f"{type(error).__name__}: {error}"[:_MAX_MESSAGE]
+    except Exception:
+        text = type(error).__name__
+    try:
+        args = decode(encode(error.args, demote=True, limit=_MAX_MESSAGE))
+    except (CannotCross, ValueError, RecursionError):
+        args = (text,)
+    return names, args, text
+
+
+def run_program(code: str, setup: str) -> None:
+    """A whole program on descriptors 0, 1 and 2, as ``python program.py`` would run it."""
+    module = fresh_module("__main__")
+    status = 0
+    try:
+        if setup:
+            exec(compile(setup, "<setup>", "exec"), module.__dict__)
+        exec(compile(code, "<candidate>", "exec"), module.__dict__)
+        if "threading" in sys.modules:
+            sys.modules["threading"]._shutdown()
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException as error:
+        status = 1
+        os.write(2, describe(error)[2].encode("utf-8", "replace"))
+    try:
+        sys.stdout.flush()
+    finally:
+        os._exit(status & 0xFF)

@@ -1,0 +1,168 @@
+"""The jail: what a zygote does to itself once, and what a candidate does to itself each time.
+
+=========  ==========================================================================
+level      what is in force
+=========  ==========================================================================
+``ns``     own user or uid, mount, pid, net, ipc and uts namespaces; a private root that
+           holds only the interpreter and libraries, read-only; scratch is a size-limited
+           tmpfs; outer and inner seccomp filters; Landlock too where present
+``uid``    an unused uid leased for the slot, no capabilities; both filters; Landlock
+           where present (without it world-readable files stay readable)
+``seccomp``  the caller's own uid, no capabilities; both filters; Landlock where present,
+           else no system calls that take a path
+``none``   resource limits and time limits only
+=========  ==========================================================================
+
+All levels: limits on CPU time, address space, file size, descriptors, no core dumps, an own
+session, death with the supervisor. Not enforced yet: one namespace set per run (it is per slot;
+the slot is emptied between runs); a total size of scratch outside ``ns``; a limit on the number
+of threads at ``seccomp`` other than through memory.
+"""
+
+import os
+import resource
+import signal
+from dataclasses import dataclass
+
+from . import kernel, landlock, namespaces, seccomp
+
+_MAX_DESCRIPTORS = 64
+_MAX_THREADS = 64
+_MAX_FILE_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Jail:
+    """What one zygote locks itself into.
+
+    Attributes:
+        level: ``ns``, ``uid``, ``seccomp`` or ``none``.
+        scratch: an existing folder, private to the slot; becomes the working directory.
+        readable: folders and files that stay readable and executable.
+        uid: the leased uid to become; None to stay what one is.
+        proc: mount /proc inside (runtimes of other languages want it).
+    """
+
+    level: str
+    scratch: str
+    readable: tuple[str, ...]
+    uid: int | None = None
+    proc: bool = False
+
+
+@dataclass(frozen=True)
+class Confinement:
+    """What one candidate process may use."""
+
+    cpu_s: float
+    memory_mib: int
+    may_exec: bool = False
+    may_fork: bool = False
+    may_chmod: bool = False
+    address_space: bool = True
+    """Limit address space; runtimes that reserve far more than they use get RLIMIT_DATA."""
+
+
+def enter(jail: Jail) -> list[str]:
+    """Lock this process in; returns what is in force, in words. At ``ns`` it returns in a child.
+
+    Raises:
+        OSError: a mechanism that the level requires does not work here.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if jail.level == "none":
+        os.chdir(jail.scratch)
+        return ["resource limits"]
+    enforced = []
+    writable = [jail.scratch, "/dev/null", "/dev/zero"]
+    if jail.level == "ns":
+        namespaces.enter(jail.scratch, jail.readable, uid=jail.uid, proc=jail.proc)
+        writable = [namespaces.SCRATCH, "/dev/null", "/dev/zero"]
+        enforced.append("namespaces with a private root")
+    os.chdir(writable[0])
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    if landlock.abi():  # while its paths can still be opened
+        readable = ("/",) if jail.level == "ns" else jail.readable
+        landlock.confine((*readable, "/dev/urandom"), writable)
+        enforced.append(f"Landlock {landlock.abi()}")
+    if jail.uid is not None:
+        os.setgroups([])
+        os.setresgid(jail.uid, jail.uid, jail.uid)
+        os.setresuid(jail.uid, jail.uid, jail.uid)
+        enforced.append(f"uid {jail.uid}")
+    kernel.drop_capabilities()
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    if jail.level == "ns":  # a change of uid has cleared it
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    seccomp.install(seccomp.outer_filter())
+    enforced.append("seccomp")
+    return enforced
+
+
+def owns_its_uid(jail: Jail) -> bool:
+    """Whether every process that a signal to "all" can reach belongs to this slot."""
+    return jail.level == "ns" or (jail.level == "uid" and jail.uid is not None)
+
+
+def confine(jail: Jail, limits: Confinement) -> None:
+    """The last trusted act of a candidate process before hostile code runs."""
+    seconds = int(limits.cpu_s) + 2  # whole seconds: the supervisor's clock is the fine one
+    _limit(resource.RLIMIT_CPU, seconds)
+    memory = limits.memory_mib << 20
+    if limits.address_space:
+        _limit(resource.RLIMIT_AS, memory + _address_space_now())
+    _limit(resource.RLIMIT_DATA, memory + (_data_now() if limits.address_space else 0))
+    _limit(resource.RLIMIT_FSIZE, _MAX_FILE_BYTES if not limits.may_chmod else 256 << 20)
+    _limit(resource.RLIMIT_NOFILE, _MAX_DESCRIPTORS if not limits.may_exec else 1024)
+    if jail.uid is not None:
+        _limit(resource.RLIMIT_NPROC, _MAX_THREADS)
+    if jail.level == "none":
+        return
+    paths = jail.level != "seccomp" or bool(landlock.abi())
+    seccomp.install(
+        seccomp.inner_filter(
+            os.getpid(),
+            may_exec=limits.may_exec,
+            may_fork=limits.may_fork,
+            may_chmod=limits.may_chmod,
+            paths=paths,
+        )
+    )
+
+
+def die_with_parent(parent: int) -> None:
+    """Be killed when the parent dies, also if it has died already."""
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _limit(which: int, value: int) -> None:
+    _, hard = resource.getrlimit(which)
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    resource.setrlimit(which, (value, value))
+
+
+_usage: tuple[int, int] | None = None
+
+
+def note_memory() -> None:
+    """Remember what the warm interpreter itself occupies; /proc is out of sight later."""
+    global _usage
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            pages = [int(number) for number in file.read().split()]
+    except OSError:  # no /proc at all: allow for a generous interpreter
+        _usage = (256 << 20, 64 << 20)
+        return
+    size = resource.getpagesize()
+    _usage = (pages[0] * size, pages[5] * size)
+
+
+def _address_space_now() -> int:
+    return _usage[0] if _usage else 256 << 20
+
+
+def _data_now() -> int:
+    return _usage[1] if _usage else 64 << 20

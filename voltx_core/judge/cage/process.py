@@ -1,0 +1,193 @@
+"""A candidate process as its supervisor sees it: started, watched against its budget, killed."""
+
+import contextlib
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import kernel
+from .jail import die_with_parent
+
+_SHORTEST_WAIT_S = 0.004
+
+
+class Process:
+    """One forked process in its own session.
+
+    The clock that decides is its CPU time: a wait lasts no longer than the CPU time left (it
+    cannot be spent faster by one thread), is then checked and renewed, so nothing is polled.
+    """
+
+    def __init__(
+        self, body: Callable[[], None], descriptors: list[int], *, cpu_s: float, wall_s: float
+    ) -> None:
+        """Fork and run ``body`` with ``descriptors`` as 0, 1, 2 ... and no others open."""
+        supervisor = os.getpid()
+        self.pid = kernel.fork()
+        if self.pid == 0:
+            try:
+                os.setsid()
+                die_with_parent(supervisor)
+                _take(descriptors)
+                body()
+            except BaseException as error:
+                os.write(2, f"{type(error).__name__}: {error}".encode("utf-8", "replace"))
+            finally:
+                os._exit(1)
+        self._cpu_s = cpu_s
+        self._end = time.monotonic() + wall_s
+        self.pidfd = os.pidfd_open(self.pid)
+        self.exit_code: int | None = None
+        self.cpu_used_s = 0.0
+
+    def time_left(self) -> float:
+        """Seconds until the budget can be over at the earliest; 0 when it is."""
+        if self.exit_code is not None:
+            return max(0.0, self._end - time.monotonic())
+        cpu_left = self._cpu_s - self._cpu_used_now()
+        wall_left = self._end - time.monotonic()
+        if cpu_left <= 0 or wall_left <= 0:
+            return 0.0
+        return max(min(cpu_left, wall_left), _SHORTEST_WAIT_S)
+
+    def allow_cpu(self, cpu_s: float) -> None:
+        """From now on the process may use so many CPU seconds more."""
+        self._cpu_s = self._cpu_used_now() + cpu_s
+
+    def _cpu_used_now(self) -> float:
+        try:
+            return kernel.cpu_seconds(self.pid)
+        except OSError:  # it has just ended: the wait that follows will see that
+            return 0.0
+
+    def wait_for(self, poll: select.poll) -> list[tuple[int, int]]:
+        """Events of ``poll``; empty when the budget is over."""
+        while True:
+            left = self.time_left()
+            events = poll.poll(int(left * 1000) + 1) if left else []
+            if events or not left:
+                return events
+
+    def wait_exit(self) -> int | None:
+        """The exit code once the process ends by itself; None if its budget is over first."""
+        poll = select.poll()
+        poll.register(self.pidfd, select.POLLIN)
+        return self.kill() if self.wait_for(poll) else None
+
+    def kill(self) -> int:
+        """Kill the process and its whole group, reap it, and return its exit code."""
+        if self.exit_code is None:
+            for kill in (os.kill, os.killpg):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    kill(self.pid, signal.SIGKILL)
+            _, status, usage = os.wait4(self.pid, 0)
+            self.exit_code = os.waitstatus_to_exitcode(status)
+            self.cpu_used_s = usage.ru_utime + usage.ru_stime
+            os.close(self.pidfd)
+        return self.exit_code
+
+
+def _take(descriptors: list[int]) -> None:
+    """Make ``descriptors`` 0, 1, 2 ... and close everything else."""
+    high = [os.dup2(fd, 200 + index) for index, fd in enumerate(descriptors)]
+    for index, fd in enumerate(high):
+        os.dup2(fd, index, inheritable=True)
+    os.closerange(len(descriptors), 1024)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a watched process ended and what it wrote.
+
+    Attributes:
+        exit_code: negative for the signal that killed it.
+        reason: ``exited``, ``timeout`` or ``output`` (it wrote more than allowed).
+        outputs: what came out of descriptors 1, 2 and 3.
+    """
+
+    exit_code: int
+    reason: str
+    outputs: tuple[bytes, bytes, bytes]
+    cpu_s: float
+
+
+def watch(
+    body: Callable[[], None],
+    stdin: bytes,
+    *,
+    cpu_s: float,
+    wall_s: float,
+    output_bytes: int,
+    announce: Callable[[int], None],
+) -> Ending:
+    """Run ``body`` in a process with piped descriptors 0 to 3 until it ends or is over budget."""
+    pipes = [os.pipe() for _ in range(4)]
+    inside = [pipes[0][0], *(write for _, write in pipes[1:])]
+    process = Process(body, inside, cpu_s=cpu_s, wall_s=wall_s)
+    announce(process.pid)
+    for fd in inside:
+        os.close(fd)
+    feed, sources = pipes[0][1], [read for read, _ in pipes[1:]]
+    for fd in (feed, *sources):
+        os.set_blocking(fd, False)
+    poll = select.poll()
+    poll.register(process.pidfd, select.POLLIN)
+    for fd in sources:
+        poll.register(fd, select.POLLIN)
+    poll.register(feed, select.POLLOUT)
+    collected = {fd: bytearray() for fd in sources}
+    pending = memoryview(stdin)
+    reason, feeding = "", True
+    while not reason:
+        events = process.wait_for(poll)
+        if not events:
+            reason = "timeout"
+        for fd, _ in events:
+            if fd == process.pidfd:
+                reason = reason or "exited"
+            elif fd == feed:
+                pending = _feed(feed, pending)
+                if not pending and feeding:
+                    poll.unregister(feed)
+                    os.close(feed)
+                    feeding = False
+            elif not _collect(fd, collected[fd]):
+                poll.unregister(fd)
+            elif sum(map(len, collected.values())) > output_bytes:
+                reason = "output"
+    exit_code = process.kill()
+    for fd in sources:  # what was still in the pipes
+        while len(collected[fd]) <= output_bytes and _collect(fd, collected[fd]):
+            pass
+        os.close(fd)
+    if feeding:
+        os.close(feed)
+    if exit_code == -signal.SIGXCPU:
+        reason = "timeout"
+    if reason == "exited" and sum(map(len, collected.values())) > output_bytes:
+        reason = "output"
+    outputs = [bytes(collected[fd][:output_bytes]) for fd in sources]
+    return Ending(exit_code, reason, (outputs[0], outputs[1], outputs[2]), process.cpu_used_s)
+
+
+def _feed(fd: int, pending: memoryview) -> memoryview:
+    """Write what fits; nothing is left to write once the reader is gone."""
+    try:
+        return pending[os.write(fd, pending) :] if pending else pending
+    except BlockingIOError:
+        return pending
+    except BrokenPipeError:
+        return pending[len(pending) :]
+
+
+def _collect(fd: int, into: bytearray) -> bool:
+    """Read what is there; False at the end of the stream or when there is nothing now."""
+    try:
+        data = os.read(fd, 1 << 16)
+    except BlockingIOError:
+        return False
+    into += data
+    return bool(data)

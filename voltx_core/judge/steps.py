@@ -1,0 +1,156 @@
+"""The trial of a program in another language: files, a compiler's command, the program's runs."""
+
+import secrets
+from typing import Any
+
+from voltx_core.data.problem import StdioTest
+from voltx_core.judge import harness
+from voltx_core.judge.cage.values import decode, encode
+from voltx_core.judge.cage.zygote import STEPS
+from voltx_core.judge.languages import Command, Recipe
+from voltx_core.judge.program import Outcome, Program, Verdict
+from voltx_core.judge.slot import Reply
+from voltx_core.judge.trial import Order, judge_run, trouble_of, worse
+
+_COMPILE_CPU_S, _COMPILE_WALL_S = 30.0, 120.0
+_COMPILE_OUTPUT = 1 << 20
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": ".", "TMPDIR": "."}
+
+
+class StepsTrial:
+    """Snippets run in one harness with the candidate; stdin/stdout pairs as whole programs."""
+
+    def __init__(self, program: Program, recipe: Recipe) -> None:
+        self._program, self._recipe = program, recipe
+        self._snippets = [test for test in program.tests if isinstance(test, str)]
+        self._pairs = [test for test in program.tests if isinstance(test, StdioTest)]
+        self._nonce = secrets.token_hex(16)
+        self._passed = 0
+        self._cpu_s = 0.0
+        self._worst = (Outcome.PASSED, "")
+
+    def orders(self) -> list[Order]:
+        """One order for the snippets and one for the pairs, where there are any."""
+        program, orders = self._program, []
+        if self._snippets:
+            wrap = harness.WRAPPERS[self._recipe.language]
+            source = wrap(program.setup, program.code, self._snippets)
+            orders.append(self._order("snippets", source, "VoltxTests", [self._nonce]))
+        if self._pairs:
+            source = f"{program.setup}\n{program.code}"
+            stdins = [pair.stdin for pair in self._pairs]
+            orders.append(self._order("pairs", source, harness.main_class(source), stdins))
+        return orders
+
+    def _order(self, about: str, source: str, main: str, stdins: list[str]) -> Order:
+        limits = self._program.limits
+        steps = []
+        wall_s = limits.wall_s * len(stdins)
+        if self._recipe.compile:
+            wall_s += _COMPILE_WALL_S
+            steps.append(self._compile_step(self._recipe.compile))
+        for stdin in stdins:
+            command = self._recipe.run
+            argv = [
+                part.format(memory=limits.memory_mib, main=main) if "{" in part else part
+                for part in command.argv
+            ]
+            step = {
+                **self._step(command, argv, limits.memory_mib),
+                "stdin": stdin.encode("utf-8", "surrogatepass"),
+                "cpu_s": float(limits.cpu_s),
+                "wall_s": float(limits.wall_s),
+                "output_bytes": limits.output_kib << 10,
+            }
+            steps.append(step)
+        files = {self._recipe.source: source.encode("utf-8", "surrogatepass")}
+        order = {"files": files, "steps": steps}
+        return Order(STEPS, encode(order, limit=1 << 30), wall_s, about)
+
+    def _compile_step(self, command: Command) -> dict[str, Any]:
+        return {
+            **self._step(command, list(command.argv), command.memory_floor_mib),
+            "required": True,
+            "may_fork": True,
+            "stdin": b"",
+            "cpu_s": _COMPILE_CPU_S,
+            "wall_s": _COMPILE_WALL_S,
+            "output_bytes": _COMPILE_OUTPUT,
+        }
+
+    def _step(self, command: Command, argv: list[str], memory_mib: int) -> dict[str, Any]:
+        return {
+            "argv": argv,
+            "environment": {**_ENVIRONMENT, **dict(self._recipe.environment)},
+            "memory_mib": max(memory_mib, command.memory_floor_mib),
+            "address_space": command.address_space,
+            "required": False,
+            "may_fork": False,
+        }
+
+    def take(self, order: Order, reply: Reply) -> None:
+        """Add what a slot saw of one order."""
+        trouble = trouble_of(reply)
+        if trouble:
+            return self._note(*trouble)
+        runs: list[dict[str, Any]] = decode(reply.report)
+        if self._recipe.compile:
+            compiled = runs.pop(0)
+            if compiled["reason"] != "exited":
+                return self._note(Outcome.TIMEOUT, "the compiler was over its limits")
+            if compiled["exit_code"]:
+                return self._note(Outcome.SYNTAX_ERROR, _complaint(compiled))
+        for run in runs:
+            self._cpu_s += run["cpu_s"]
+        if order.about == "snippets":
+            self._take_snippets(runs[0])
+        else:
+            for number, (pair, run) in enumerate(zip(self._pairs, runs, strict=True), 1):
+                outcome, detail = judge_run(pair, run)
+                self._passed += outcome is Outcome.PASSED
+                self._note(outcome, f"input {number}: {detail}")
+        return None
+
+    def _take_snippets(self, run: dict[str, Any]) -> None:
+        lines = set(run["extra"].decode("ascii", "replace").splitlines())
+        expected = [f"{self._nonce} {n}" for n in range(1, len(self._snippets) + 1)]
+        passed = sum(line in lines for line in expected)
+        self._passed += passed
+        complaint = _complaint(run)
+        if run["reason"] == "timeout":
+            self._note(Outcome.TIMEOUT, "over its time limit")
+        elif run["reason"] == "output":
+            self._note(Outcome.FAILED, "it wrote more than its output limit")
+        elif passed < len(expected):
+            if "SyntaxError" in complaint and not passed and not self._recipe.compile:
+                self._note(Outcome.SYNTAX_ERROR, complaint)
+            elif run["exit_code"]:
+                self._note(Outcome.CRASHED, complaint or f"exit code {run['exit_code']}")
+            else:
+                self._note(Outcome.FAILED, complaint or "it ended before all tests had run")
+
+    def _note(self, outcome: Outcome, detail: str) -> None:
+        self._worst = worse(self._worst, (outcome, detail))
+
+    def verdict(self, *, level: str, wall_s: float) -> Verdict:
+        """The sum of what was seen."""
+        total = len(self._program.tests)
+        outcome, detail = self._worst
+        if not total:
+            outcome, detail = Outcome.FAILED, "the program has no tests"
+        return Verdict(
+            id=self._program.id,
+            outcome=outcome,
+            tests_passed=self._passed,
+            tests_total=total,
+            detail=detail,
+            cpu_s=round(self._cpu_s, 6),
+            wall_s=round(wall_s, 6),
+            level=level,
+            assurance="inproc" if self._snippets else "split",
+        )
+
+
+def _complaint(run: dict[str, Any]) -> str:
+    text: str = (run["stderr"] or run["stdout"]).decode("utf-8", "replace").strip()
+    return text[:500]
