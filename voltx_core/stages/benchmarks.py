@@ -50,7 +50,7 @@ SPEC = StageSpec(
         "soft_core_budget",
     ),
     makes=(Artifact("benchmarks", "benchmarks.jsonl"),),
-    reads=("benchmarks", "soft_core", "baseline"),
+    reads=("benchmarks",),
     pool="gpu",
     judges=True,
     targets=(
