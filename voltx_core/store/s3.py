@@ -44,6 +44,9 @@ _IN_MEMORY = "memory"
 class S3Store:
     """Objects in a bucket under a prefix.
 
+    A broken-off upload of a large file stays on the server, so that it can go on; buckets want a
+    lifecycle rule AbortIncompleteMultipartUpload for those that never do.
+
     Args:
         url: ``s3://bucket/prefix``.
         endpoint_url: The server; default from the environment, else AWS.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
+from voltx_core.errors import StoreError
 from voltx_core.store.digest import CHUNK_BYTES
 from voltx_core.store.s3_client import content_md5, error_code, md5
 
@@ -195,14 +196,16 @@ class PartTransfer:
 
         def read() -> None:
             answer = self.client.get_object(**self.target, IfMatch=etag, **ranged)
+            if int(answer["ContentLength"]) != stop - start:
+                raise StoreError(
+                    f"the server answers {answer['ContentLength']} bytes of "
+                    f"{self.target['Key']!r} when asked for {stop - start}: it ignores Range. "
+                    f"A proxy before it may be the cause: connect without it."
+                )
             offset = start
-            for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
-                os.pwrite(file.fileno(), chunk[: stop - offset], offset)
+            for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):  # raises when cut short
+                os.pwrite(file.fileno(), chunk, offset)
                 offset += len(chunk)
-            if offset != stop:
-                from botocore.exceptions import IncompleteReadError
-
-                raise IncompleteReadError(actual_bytes=offset - start, expected_bytes=stop - start)
 
         read_patiently(read)
 
