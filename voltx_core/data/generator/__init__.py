@@ -6,7 +6,7 @@ any language. It is asked for in words (``phrasing``), written as a canonical so
 held-out compositions test generalisation.
 """
 
-from voltx_core.data.generator.catalogue import FAMILIES
+from voltx_core.data.generator.families.catalogue import FAMILIES
 from voltx_core.data.generator.mutation import mutate, task_of
 from voltx_core.data.generator.problems import problem_of
 from voltx_core.data.generator.rendering import difficulty_of, render, render_tests, supported

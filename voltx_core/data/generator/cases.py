@@ -6,8 +6,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from voltx_core.data.generator.catalogue import FAMILIES
-from voltx_core.data.generator.family import Kind, Undefined
+from voltx_core.data.generator.families.catalogue import FAMILIES
+from voltx_core.data.generator.families.family import Kind, Undefined
 from voltx_core.data.generator.task import Step, Task, apply_step
 
 MIN_CASES = 6

@@ -3,7 +3,7 @@
 import random
 
 from voltx_core.data.generator.cases import cases_of
-from voltx_core.data.generator.catalogue import FAMILIES, taking
+from voltx_core.data.generator.families.catalogue import FAMILIES, taking
 from voltx_core.data.generator.rendering import supported
 from voltx_core.data.generator.task import MAX_DEPTH, Step, Task
 from voltx_core.data.problem import Language, Problem

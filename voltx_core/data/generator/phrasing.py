@@ -3,8 +3,8 @@
 import random
 from typing import Literal
 
-from voltx_core.data.generator.catalogue import FAMILIES
-from voltx_core.data.generator.family import Kind
+from voltx_core.data.generator.families.catalogue import FAMILIES
+from voltx_core.data.generator.families.family import Kind
 from voltx_core.data.generator.task import Step, Task
 
 Phrasing = Literal["train", "seen-words", "unseen-words"]

@@ -4,12 +4,10 @@ import hashlib
 import random
 from typing import Any
 
-from voltx_core.data.generator.cases import cases_of
 from voltx_core.data.generator.phrasing import Phrasing, phrase
 from voltx_core.data.generator.rendering import difficulty_of, render, render_tests, setup_of
 from voltx_core.data.generator.task import Task
 from voltx_core.data.problem import Language, Problem
-from voltx_core.errors import DataError
 
 SOURCE = "generated"
 
@@ -34,12 +32,6 @@ def problem_of(
     Raises:
         DataError: when the task has no telling tests, or no form in the language.
     """
-    cases = cases_of(task)
-    if cases is None:
-        raise DataError(
-            f"task {task.key!r} cannot be tested: one of its steps or constants makes no "
-            "difference, or its domain is too small; choose another composition or constant"
-        )
     if query is None:
         query = phrase(task, phrasing, random.Random(f"query:{task.key}"))
     digest = hashlib.sha256(f"{task.key}\n{query}".encode()).hexdigest()[:16]

@@ -1,26 +1,36 @@
 """A task as a program and its tests, in any of the languages."""
 
 from functools import lru_cache
-from types import ModuleType
 
-from voltx_core.data.generator import python
 from voltx_core.data.generator.cases import cases_of
-from voltx_core.data.generator.catalogue import FAMILIES
-from voltx_core.data.generator.snippet import count_pieces
+from voltx_core.data.generator.languages.dialect import Dialect, write_program
+from voltx_core.data.generator.languages.go import GO
+from voltx_core.data.generator.languages.java import JAVA
+from voltx_core.data.generator.languages.javascript import JAVASCRIPT
+from voltx_core.data.generator.languages.python import PYTHON
+from voltx_core.data.generator.languages.rust import RUST
+from voltx_core.data.generator.languages.snippet import count_pieces
 from voltx_core.data.generator.task import Task
 from voltx_core.data.problem import Language
 from voltx_core.errors import DataError
 
-_WRITERS: dict[str, ModuleType] = {"python": python}
+_DIALECTS: dict[Language, Dialect] = {
+    "python": PYTHON,
+    "javascript": JAVASCRIPT,
+    "java": JAVA,
+    "rust": RUST,
+    "go": GO,
+}
 
-MAX_PIECES: dict[str, int] = {"python": 54}
-"""Longest solution the generator writes, in pre-tokens: at most 62 tokens of a 512-entry BPE."""
+MAX_PIECES: dict[str, int] = {"python": 54, "javascript": 58, "java": 58, "rust": 58, "go": 58}
+"""Longest solution the generator writes, in pre-tokens: 62 tokens of a BPE that was trained on the
+language's problems with 1,024 entries (Python: with 768)."""
 
 
 def supported(task: Task, language: Language) -> bool:
     """Whether the task can be written in the language, short enough to be learned."""
-    writer = _WRITERS.get(language)
-    if writer is None or any(name not in writer.SNIPPETS for name in task.families):
+    snippets = _dialect(language).snippets
+    if any(name not in snippets for name in task.families):
         return False
     return count_pieces(_render(task, language)) <= MAX_PIECES[language]
 
@@ -31,8 +41,8 @@ def render(task: Task, language: Language = "python") -> str:
     Raises:
         DataError: when a family of the task is not written in the language.
     """
-    writer = _writer(language)
-    missing = [name for name in task.families if name not in writer.SNIPPETS]
+    snippets = _dialect(language).snippets
+    missing = [name for name in task.families if name not in snippets]
     if missing:
         raise DataError(
             f"task {task.key!r} has no {language} form: {', '.join(missing)} missing there; "
@@ -47,26 +57,29 @@ def render_tests(task: Task, language: Language = "python") -> tuple[str, ...]:
     Raises:
         DataError: when the generator does not write the language or the task has no tests.
     """
-    writer = _writer(language)
+    dialect = _dialect(language)
     cases = cases_of(task)
     if cases is None:
-        raise DataError(f"task {task.key!r} has no telling test cases; choose another task")
+        raise DataError(
+            f"task {task.key!r} cannot be tested: one of its steps or constants makes no "
+            "difference, or its domain is too small; choose another composition or constant"
+        )
     return tuple(
-        writer.write_test(argument, expected, task.takes, task.gives)
+        dialect.write_test(argument, expected, task.takes, task.gives)
         for argument, expected in cases
     )
 
 
 def setup_of(language: Language) -> str:
     """The code that must stand before a solution of the language."""
-    return _writer(language).SETUP
+    return _dialect(language).setup
 
 
 def difficulty_of(task: Task) -> str:
     """The level of the task, by the hardest form among its Python snippets."""
     if any(step.family.algorithm for step in task.steps):
         return "algorithmic"
-    snippets = [python.SNIPPETS[name] for name in task.families]
+    snippets = [PYTHON.snippets[name] for name in task.families]
     if any(snippet.helper for snippet in snippets):
         return "multi-function"
     if any(snippet.body for snippet in snippets):
@@ -74,25 +87,14 @@ def difficulty_of(task: Task) -> str:
     return "simple"
 
 
-def _writer(language: str) -> ModuleType:
-    if language not in _WRITERS:
+def _dialect(language: Language) -> Dialect:
+    if language not in _DIALECTS:
         raise DataError(
-            f"the generator does not write {language!r}; it writes {', '.join(_WRITERS)}"
+            f"the generator does not write {language!r}; it writes {', '.join(_DIALECTS)}"
         )
-    return _WRITERS[language]
+    return _DIALECTS[language]
 
 
 @lru_cache(maxsize=65536)
-def _render(task: Task, language: str) -> str:
-    writer = _WRITERS[language]
-    return writer.write_program(
-        [
-            (
-                writer.SNIPPETS[step.name],
-                FAMILIES[step.name].takes,
-                FAMILIES[step.name].gives,
-                step.constant,
-            )
-            for step in task.steps
-        ]
-    )
+def _render(task: Task, language: Language) -> str:
+    return write_program(_DIALECTS[language], task)

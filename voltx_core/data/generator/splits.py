@@ -22,7 +22,7 @@ from functools import lru_cache
 from itertools import combinations, product
 
 from voltx_core.data.generator.cases import cases_of
-from voltx_core.data.generator.catalogue import FAMILIES, giving, taking
+from voltx_core.data.generator.families.catalogue import FAMILIES, giving, taking
 from voltx_core.data.generator.phrasing import Phrasing, phrase
 from voltx_core.data.generator.problems import problem_of
 from voltx_core.data.generator.rendering import supported
@@ -31,7 +31,7 @@ from voltx_core.data.problem import Language, Problem
 from voltx_core.errors import DataError
 
 DEPTH_WEIGHTS = {1: 0.2, 2: 0.5, 3: 0.3}
-"""Share of the problems that are one, two and three operations deep."""
+"""Share of the problems that are drawn to be one, two and three operations deep."""
 
 HELD_OUT_PAIRS_PERCENT = 12
 BUCKETS = {"train": 68, "validation": 8, "calibration": 8, "heldout": 8, "replay": 8}
@@ -41,7 +41,7 @@ CONSTANTS_SHARE = 0.5
 """Share of the problems with known compositions that must have a constant, so that the splits
 differ from train in the solution as well; the others may."""
 
-PATIENCE = 40
+PATIENCE = 30
 """Draws around each family without anything new after which a depth counts as exhausted."""
 
 
@@ -273,10 +273,15 @@ class _SplitDrawing:
     def _draw_one(
         self, depth: int, phrasing: Phrasing, propose: Propose, rng: random.Random
     ) -> _Draw | None:
-        """A problem of one depth built around a family chosen evenly; None when exhausted."""
+        """A problem built around a family chosen evenly, at most ``depth`` deep.
+
+        A family whose chains of that depth are used up, or too long to be written, gets a
+        shorter chain, so that every family is asked for about equally often. None when even
+        that fails for every family.
+        """
         for focus in rng.sample(list(FAMILIES), len(FAMILIES)):
-            for _ in range(PATIENCE):
-                task = propose(focus, depth, rng)
+            for attempt in range(PATIENCE * depth):
+                task = propose(focus, depth - attempt // PATIENCE, rng)
                 if task is None:
                     continue
                 query = phrase(task, phrasing, rng)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from voltx_core.data.generator.catalogue import FAMILIES
-from voltx_core.data.generator.family import Family, Kind, Undefined, within_bounds
+from voltx_core.data.generator.families.catalogue import FAMILIES
+from voltx_core.data.generator.families.family import Family, Kind, Undefined, within_bounds
 from voltx_core.errors import DataError
 
 MAX_DEPTH = 3

@@ -1,7 +1,7 @@
 """Families that start from a string or from a list of words."""
 
-from voltx_core.data.generator.family import Family, family, require
-from voltx_core.data.generator.lists import SMALL
+from voltx_core.data.generator.families.constants import SMALL
+from voltx_core.data.generator.families.family import Family, family, require
 
 VOWELS = "aeiou"
 
@@ -249,6 +249,20 @@ WORDS: tuple[Family, ...] = (
         nested="the lengths of {}",
         seen=("compute the lengths of the words",),
         unseen=("measure the terms individually",),
+    ),
+    family(
+        "initials",
+        "words -> text",
+        lambda words: "".join(next(iter(w)) for w in words),
+        train=(
+            "join the first letters of the words",
+            "write the initials of the words",
+            "join the initials",
+            "take the first letter of each word",
+        ),
+        nested="the initials of {}",
+        seen=("write the first letters of the words",),
+        unseen=("concatenate the leading glyphs",),
     ),
     family(
         "join_words",

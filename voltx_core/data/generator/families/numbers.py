@@ -2,8 +2,9 @@
 
 from math import prod
 
-from voltx_core.data.generator.family import Family, family, require
-from voltx_core.data.generator.lists import FACTORS, SMALL, digit_total
+from voltx_core.data.generator.families.arithmetic import digit_total
+from voltx_core.data.generator.families.constants import FACTORS, SMALL
+from voltx_core.data.generator.families.family import Family, family, require
 
 
 def _factorial(n: int) -> int:

@@ -2,8 +2,8 @@
 
 from math import prod
 
-from voltx_core.data.generator.family import Family, family, require
-from voltx_core.data.generator.lists import SMALL
+from voltx_core.data.generator.families.constants import SMALL
+from voltx_core.data.generator.families.family import Family, family, require
 
 
 def _defined_on_items(operation):

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from voltx_core.data.generator.family import Kind
-from voltx_core.data.generator.snippet import Snippet, fill, indent
-
-VARIABLES: dict[Kind, str] = {"ints": "xs", "int": "n", "text": "s", "words": "words", "flag": "ok"}
-SETUP = ""
+from voltx_core.data.generator.families.family import Kind
+from voltx_core.data.generator.languages.dialect import VARIABLES, Dialect
+from voltx_core.data.generator.languages.snippet import Snippet
 
 SNIPPETS: dict[str, Snippet] = {
     "keep_even": Snippet("[x for x in $v if x % 2 == 0]"),
@@ -32,6 +30,22 @@ SNIPPETS: dict[str, Snippet] = {
     "zero_negatives": Snippet(
         "out",
         body="out = []\nfor x in $v:\n    if x < 0:\n        x = 0\n    out.append(x)",
+    ),
+    "cube": Snippet(
+        "[cube(x) for x in $v]",
+        helper="def cube(x):\n    return x * x * x",
+    ),
+    "sign": Snippet(
+        "[sign(x) for x in $v]",
+        helper="def sign(x):\n    return (x > 0) - (x < 0)",
+    ),
+    "clamp": Snippet(
+        "[clamp(x) for x in $v]",
+        helper="def clamp(x):\n    return min(max(x, 0), $k)",
+    ),
+    "initials": Snippet(
+        '"".join(initial(w) for w in $v)',
+        helper="def initial(w):\n    return w[0]",
     ),
     "digit_sums": Snippet(
         "[digit_sum(x) for x in $v]",
@@ -211,31 +225,6 @@ SNIPPETS: dict[str, Snippet] = {
 }
 
 
-def write_program(steps: list[tuple[Snippet, Kind, Kind, int | None]]) -> str:
-    """The program that applies the snippets one after the other.
-
-    Args:
-        steps: (snippet, kind taken, kind given, constant) per step.
-
-    Returns:
-        Helper functions, if any, and ``solve``, without a trailing newline.
-    """
-    helpers: list[str] = []
-    lines = [f"def solve({VARIABLES[steps[0][1]]}):"]
-    for index, (snippet, takes, gives, constant) in enumerate(steps):
-        variable = VARIABLES[takes]
-        if snippet.helper:
-            helpers.append(snippet.helper + "\n\n\n")
-        if snippet.body:
-            lines += indent(fill(snippet.body, variable, constant), "    ")
-        value = fill(snippet.value, variable, constant)
-        if index == len(steps) - 1:
-            lines.append(f"    return {value}")
-        elif value != VARIABLES[gives]:
-            lines.append(f"    {VARIABLES[gives]} = {value}")
-    return "".join(helpers) + "\n".join(lines)
-
-
 def literal(value: Any) -> str:
     """The value as Python source."""
     if isinstance(value, str):
@@ -248,3 +237,16 @@ def literal(value: Any) -> str:
 def write_test(argument: Any, expected: Any, _takes: Kind, _gives: Kind) -> str:
     """One assert on ``solve``."""
     return f"assert solve({literal(argument)}) == {literal(expected)}"
+
+
+PYTHON = Dialect(
+    snippets=SNIPPETS,
+    write_test=write_test,
+    opening="def solve($name):",
+    declaration="$name = $value",
+    assignment="$name = $value",
+    result="return $value",
+    types=dict.fromkeys(VARIABLES, ""),
+    closing=(),
+    gap=2,
+)

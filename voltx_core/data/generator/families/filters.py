@@ -1,0 +1,138 @@
+"""Families that keep some of the integers of a list."""
+
+from voltx_core.data.generator.families.arithmetic import prime
+from voltx_core.data.generator.families.constants import FACTORS, SMALL
+from voltx_core.data.generator.families.family import Family, family
+
+FILTERS: tuple[Family, ...] = (
+    family(
+        "keep_even",
+        "ints -> ints",
+        lambda xs: [x for x in xs if not x & 1],
+        train=(
+            "keep the even numbers",
+            "keep only even values",
+            "select the even elements",
+            "drop the odd numbers",
+        ),
+        nested="the even numbers in {}",
+        seen=("select only the numbers that are even",),
+        unseen=("retain the even entries",),
+    ),
+    family(
+        "keep_odd",
+        "ints -> ints",
+        lambda xs: [x for x in xs if x & 1],
+        train=(
+            "keep the odd numbers",
+            "keep only odd values",
+            "select the odd elements",
+            "drop the even numbers",
+        ),
+        nested="the odd numbers in {}",
+        seen=("select only the numbers that are odd",),
+        unseen=("retain the odd entries",),
+    ),
+    family(
+        "keep_positive",
+        "ints -> ints",
+        lambda xs: [x for x in xs if x >= 1],
+        train=(
+            "keep the positive numbers",
+            "keep only positive values",
+            "select the positive elements",
+            "keep the numbers above zero",
+        ),
+        nested="the positive numbers in {}",
+        seen=("select only the values that are positive",),
+        unseen=("discard everything nonpositive",),
+    ),
+    family(
+        "keep_negative",
+        "ints -> ints",
+        lambda xs: [x for x in xs if x <= -1],
+        train=(
+            "keep the negative numbers",
+            "keep only negative values",
+            "select the negative elements",
+            "keep the numbers below zero",
+        ),
+        nested="the negative numbers in {}",
+        seen=("select only the values that are negative",),
+        unseen=("discard everything nonnegative",),
+    ),
+    family(
+        "keep_multiples",
+        "ints -> ints",
+        lambda xs, k: [x for x in xs if x // k * k == x],
+        constants=FACTORS,
+        train=(
+            "keep the multiples of {k}",
+            "keep numbers divisible by {k}",
+            "select the values divisible by {k}",
+            "keep only multiples of {k}",
+        ),
+        nested="the multiples of {k} in {}",
+        seen=("select only the numbers that are divisible by {k}",),
+        unseen=("retain whatever {k} divides",),
+    ),
+    family(
+        "keep_greater",
+        "ints -> ints",
+        lambda xs, k: [x for x in xs if not x <= k],
+        constants=SMALL,
+        train=(
+            "keep numbers greater than {k}",
+            "keep the values above {k}",
+            "select the elements larger than {k}",
+            "keep only numbers over {k}",
+        ),
+        nested="the numbers greater than {k} in {}",
+        seen=("select only the values that are over {k}",),
+        unseen=("retain entries exceeding {k}",),
+    ),
+    family(
+        "keep_less",
+        "ints -> ints",
+        lambda xs, k: [x for x in xs if not x >= k],
+        constants=SMALL,
+        train=(
+            "keep numbers less than {k}",
+            "keep the values below {k}",
+            "select the elements smaller than {k}",
+            "keep only numbers under {k}",
+        ),
+        nested="the numbers less than {k} in {}",
+        seen=("select only the values that are under {k}",),
+        unseen=("retain entries beneath {k}",),
+    ),
+    family(
+        "remove_value",
+        "ints -> ints",
+        lambda xs, k: list(filter(k.__ne__, xs)),
+        constants=SMALL,
+        train=(
+            "remove every {k}",
+            "drop all values equal to {k}",
+            "remove the elements equal to {k}",
+            "keep numbers different from {k}",
+        ),
+        nested="the numbers different from {k} in {}",
+        seen=("drop every element equal to {k}",),
+        unseen=("discard any occurrence of {k}",),
+    ),
+    family(
+        "keep_primes",
+        "ints -> ints",
+        lambda xs: [x for x in xs if prime(x)],
+        train=(
+            "keep the prime numbers",
+            "keep only primes",
+            "select the prime values",
+            "keep the elements that are prime",
+        ),
+        nested="the prime numbers in {}",
+        seen=("select only the primes",),
+        unseen=("discard all composites",),
+    ),
+)

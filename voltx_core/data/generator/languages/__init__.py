@@ -1,0 +1,1 @@
+"""How tasks are written down, one module per language."""
