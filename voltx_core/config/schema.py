@@ -95,6 +95,10 @@ class TranslatorConfig(Section):
     """``contrastive`` is the plan's own method, kept for the ablation table."""
     contrastive_weight: float = 0.1
     """Weight of InfoNCE between query and solution summaries."""
+    query_weight: float = 0.5
+    """Weight of writing the query back from its own frame, so that the frame carries it all."""
+    translation_weight: float = 0.0
+    """Weight of writing the solution straight from the query's frame."""
     role_weight: float = 0.1
     """Weight of the cross-entropy on role labels."""
     temperature: Rate = 0.07

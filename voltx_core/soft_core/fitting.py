@@ -35,13 +35,13 @@ class FrameSet:
     Attributes:
         query, solution: N frames each.
         targets: ``<bos> solution <eos>`` ids ``[N, L]``.
-        difficulty: Level of each problem.
+        problems: What they were encoded from.
     """
 
     query: TensorFrame
     solution: TensorFrame
     targets: Tensor
-    difficulty: tuple[str, ...]
+    problems: tuple[Problem, ...]
 
     def __len__(self) -> int:
         return len(self.query)
@@ -56,23 +56,22 @@ class FrameSet:
             translator.encode([p.query for p in fitting]),
             translator.encode([p.solution for p in fitting]),
             translator.targets([p.solution for p in fitting]),
-            tuple(str(p.difficulty) for p in fitting),
+            tuple(fitting),
         )
 
     def stage(self, number: int, curriculum: str) -> Tensor:
         """Rows that curriculum stage 0, 1 or 2 trains on; all rows where a stage has none."""
+        levels = [str(problem.difficulty) for problem in self.problems]
         if curriculum == "concept":
             known = frozenset.union(*CONCEPT_STAGES)
             rows = [
                 n
-                for n, level in enumerate(self.difficulty)
+                for n, level in enumerate(levels)
                 if level in CONCEPT_STAGES[number] or level not in known
             ]
         else:
-            rows = [
-                n for n, level in enumerate(self.difficulty) if level not in LATER_SOURCES[number]
-            ]
-        return torch.tensor(rows or range(len(self.difficulty)))
+            rows = [n for n, level in enumerate(levels) if level not in LATER_SOURCES[number]]
+        return torch.tensor(rows or range(len(levels)))
 
 
 def fit(

@@ -38,6 +38,17 @@ class Trajectory:
     drift: Tensor
     states: list[Tensor] | None = None
 
+    def __getitem__(self, rows: Tensor) -> "Trajectory":
+        """The trajectories of some rows, without their recorded states."""
+        return Trajectory(
+            self.frame[rows],
+            self.iterations[rows],
+            self.converged[rows],
+            self.converged_share[rows],
+            self.speed[rows],
+            self.drift[rows],
+        )
+
 
 def advance(state: Tensor, velocity: Tensor, dt: float, noise: Tensor | None = None) -> Tensor:
     """normalise(S + dt * velocity + noise)."""
@@ -53,6 +64,7 @@ def refine(
     epsilon: float,
     budget: int,
     generator: torch.Generator | None = None,
+    fixed_sigma: float | None = None,
     record: bool = False,
 ) -> Trajectory:
     """Iterate S ← normalise(S + dt·(drift + β·message) + noise) until every slot is frozen.
@@ -67,6 +79,7 @@ def refine(
         epsilon: Speed below which a slot freezes.
         budget: Most iterations.
         generator: With one, the diffusion controller's noise is drawn from it; without, none.
+        fixed_sigma: Noise norm to use instead of the controller's, for the ablation.
         record: Keep every state.
     """
     state = query.slots
@@ -82,7 +95,11 @@ def refine(
         velocity, _, _ = core.velocity(state, query, time)
         noise = None
         if generator is not None:
-            sigma = core.diffusion(state, torch.full((b,), iteration, device=state.device), speed)
+            if fixed_sigma is None:
+                count = torch.full((b,), iteration, device=state.device)
+                sigma = core.diffusion(state, count, speed)
+            else:
+                sigma = torch.full_like(speed, fixed_sigma)
             draws = torch.randn(state.shape, generator=generator).to(state.device)
             noise = tangent_noise(state, sigma, draws)
         proposed = advance(state, velocity, dt, noise)

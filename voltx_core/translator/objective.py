@@ -33,6 +33,7 @@ class PairSet:
         self.queries, self.query_mask = tokenizer.encode(queries, config.encoder_tokens)
         self.codes, self.code_mask = tokenizer.encode(codes, config.encoder_tokens)
         self.targets, _ = tokenizer.encode(codes, config.decoder_tokens, bos_eos=True)
+        self.query_targets, _ = tokenizer.encode(queries, config.decoder_tokens, bos_eos=True)
         self.roles = label_tokens(tokenizer, codes, self.codes.shape[1])
 
     def __len__(self) -> int:
@@ -87,22 +88,52 @@ def translator_loss(
     frame = code.frame
     if config.objective == "contrastive":
         frame = TensorFrame(frame.slots.detach(), frame.mask, frame.certainty)
-    noisy = add_slot_noise(frame, config.slot_noise, generator)
-    targets = pairs.targets[rows]
-    targets = targets[:, : int((targets != PAD).sum(1).max())].to(device)
-    logits = decoder(noisy.slots, noisy.mask, targets[:, :-1])
-    reconstruction = F.cross_entropy(
-        logits.flatten(0, 1).float(), targets[:, 1:].flatten(), ignore_index=PAD
+    reconstruction = reconstruction_loss(
+        decoder, add_slot_noise(frame, config.slot_noise, generator), pairs.targets[rows]
     )
+    restatement = translation = reconstruction.new_zeros(())
+    if config.query_weight:
+        restatement = reconstruction_loss(
+            decoder,
+            add_slot_noise(query.frame, config.slot_noise, generator),
+            pairs.query_targets[rows],
+        )
+    if config.translation_weight:
+        translation = reconstruction_loss(
+            decoder,
+            add_slot_noise(query.frame, config.slot_noise, generator),
+            pairs.targets[rows],
+        )
     if config.objective == "contrastive":
         loss = 0.8 * contrast + 0.2 * role + reconstruction
     else:
-        loss = reconstruction + config.contrastive_weight * contrast + config.role_weight * role
+        loss = (
+            reconstruction
+            + config.query_weight * restatement
+            + config.translation_weight * translation
+            + config.contrastive_weight * contrast
+            + config.role_weight * role
+        )
     return loss, {
         "reconstruction": reconstruction.detach(),
         "contrastive": contrast.detach(),
         "role": role.detach(),
+        "restatement": restatement.detach(),
+        "translation": translation.detach(),
     }
+
+
+def reconstruction_loss(decoder: SlotDecoder, frame: TensorFrame, targets: Tensor) -> Tensor:
+    """Mean cross-entropy of a text's tokens given a frame.
+
+    Args:
+        decoder: Writes from slots.
+        frame: B frames.
+        targets: ``<bos> ... <eos>`` ids ``[B, L]``, padded with 0.
+    """
+    targets = targets[:, : int((targets != PAD).sum(1).max())].to(frame.slots.device)
+    logits = decoder(frame.slots, frame.mask, targets[:, :-1])
+    return F.cross_entropy(logits.flatten(0, 1).float(), targets[:, 1:].flatten(), ignore_index=PAD)
 
 
 def _role_loss(logits: Tensor, labels: Tensor) -> Tensor:

@@ -1,0 +1,121 @@
+"""A policy gradient through the frozen decoder and the unrolled RAR loop.
+
+The policy is the soft core: it moves the query's frame, the frozen decoder turns the frame into a
+distribution over programs, and the gradient of a sampled program's log-probability flows back
+through the decoder into the frame and through the unrolled steps into the field.
+
+Source: Williams 1992 (REINFORCE); Kool et al. 2019 (leave-one-out baseline).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from voltx_core.frame import TensorFrame
+from voltx_core.soft_core.rar import Trajectory, advance
+from voltx_core.soft_core.soft_core import SoftCore
+from voltx_core.translator.translator import Translator, Written
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """k sampled programs for each of B problems, problem-major: row b·k + j is sample j of b."""
+
+    written: list[Written]
+    trajectory: Trajectory
+    """The frames they were written from, one a problem."""
+    k: int
+
+
+Rewards = Callable[[Attempts], Tensor]
+"""Executes attempts; returns ``[B, k]`` rewards."""
+
+
+def unroll(core: SoftCore, query: TensorFrame, steps: int) -> tuple[Tensor, Tensor]:
+    """RAR steps with gradient, ended by one endpoint evaluation.
+
+    Returns:
+        Slots ``[B, 16, W]`` and activity log-odds ``[B, 16]``.
+    """
+    state = query.slots
+    for _ in range(steps):
+        velocity, _, _ = core.velocity(state, query)
+        state = advance(state, velocity, core.config.rar_dt)
+    end, activity, _ = core.endpoint(state, query)
+    return end, activity
+
+
+def leave_one_out(rewards: Tensor) -> Tensor:
+    """Advantage of each sample over the mean of the others, ``[B, k]``.
+
+    Args:
+        rewards: ``[B, k]``, k >= 2.
+
+    Raises:
+        ValueError: One sample has no others.
+    """
+    k = rewards.shape[1]
+    if k < 2:
+        raise ValueError(f"leave-one-out needs at least 2 samples a problem, got {k}")
+    return rewards - (rewards.sum(1, keepdim=True) - rewards) / (k - 1)
+
+
+def sample_attempts(
+    core: SoftCore,
+    translator: Translator,
+    query: TensorFrame,
+    *,
+    k: int,
+    temperature: float,
+    generator: torch.Generator,
+) -> Attempts:
+    """Run the loop as at inference and sample k programs a problem; no gradient."""
+    with torch.no_grad():
+        trajectory = core.solve(query)
+        rows = torch.arange(len(query), device=query.slots.device).repeat_interleave(k)
+        written = translator.write(
+            trajectory.frame[rows], temperature=temperature, generator=generator
+        )
+    return Attempts(written, trajectory, k)
+
+
+def reinforce_loss(
+    core: SoftCore,
+    translator: Translator,
+    query: TensorFrame,
+    attempts: Attempts,
+    rewards: Tensor,
+    *,
+    unrolled_steps: int,
+) -> Tensor:
+    """-E[advantage · log p(program)], normalised by program length.
+
+    Args:
+        core: The policy.
+        translator: Frozen.
+        query: B frames.
+        attempts: What was sampled.
+        rewards: ``[B, k]``.
+        unrolled_steps: RAR steps that gradients flow through.
+    """
+    slots, activity = unroll(core, query, unrolled_steps)
+    rows = torch.arange(len(query), device=slots.device).repeat_interleave(attempts.k)
+    frame = TensorFrame.of(slots, activity > 0)[rows]
+    ids = sampled_ids(attempts.written).to(slots.device)
+    log_p = translator.log_probabilities(frame, ids)  # [B·k, L]
+    length = (ids[:, 1:] != 0).sum(1).clamp(min=1)
+    advantage = leave_one_out(rewards).flatten().to(slots.device)
+    return -(advantage * log_p.sum(1) / length).mean()
+
+
+def sampled_ids(written: Sequence[Written]) -> Tensor:
+    """``<bos>`` and the sampled tokens, padded with 0: ``[N, L]``."""
+    from voltx_core.translator.tokenizer import BOS
+
+    length = 1 + max(len(w.ids) for w in written)
+    ids = torch.zeros(len(written), length, dtype=torch.long)
+    for n, w in enumerate(written):
+        ids[n, : len(w.ids) + 1] = torch.tensor([BOS, *w.ids])
+    return ids
