@@ -1,0 +1,1 @@
+"""Prefect adapters: run one stage, publish what it says; nothing else."""

@@ -1,0 +1,68 @@
+"""The few questions that the command line asks the Prefect server."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from deployments.registration import PARENTS
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun, StateType
+
+
+@contextmanager
+def connect(api_url: str) -> "Iterator[SyncPrefectClient]":
+    """A client of exactly this server, whatever profile is active."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: api_url}), get_client(sync_client=True) as client:
+        yield client
+
+
+def start_run(
+    client: "SyncPrefectClient", deployment: str, parameters: Mapping[str, Any]
+) -> "FlowRun":
+    """Create a run of the graph; its name is its run id."""
+    from prefect.utilities.names import generate_slug
+
+    found = client.read_deployment_by_name(deployment)
+    name = f"{datetime.now().astimezone():%Y-%m-%d-%H%M}-{generate_slug(2)}"
+    return client.create_flow_run_from_deployment(found.id, name=name, parameters=dict(parameters))
+
+
+def cancel_runs(client: "SyncPrefectClient", why: str) -> list[str]:
+    """Cancel every unfinished run of the graph with its stages; names of those of the graph.
+
+    A crashed run of the graph is unfinished too: the server would revive it.
+    """
+    from prefect.client.schemas.objects import StateType
+    from prefect.states import Cancelled
+
+    going = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
+    stopped = []
+    for run in _runs(client, *going, StateType.CRASHED):
+        of_graph = client.read_flow(run.flow_id).name in PARENTS
+        if of_graph or run.state_type != StateType.CRASHED:
+            client.set_flow_run_state(run.id, Cancelled(message=why), force=True)
+        if of_graph:
+            stopped.append(run.name)
+    return stopped
+
+
+def _runs(client: "SyncPrefectClient", *states: "StateType") -> "list[FlowRun]":
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterState,
+        FlowRunFilterStateType,
+        FlowRunFilterTags,
+    )
+
+    return client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(
+            tags=FlowRunFilterTags(all_=["voltx"]),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states))),
+        )
+    )

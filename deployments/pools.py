@@ -1,0 +1,38 @@
+"""Work pools: where the parent flow and the stages run.
+
+The job template names no path of a machine: `python` is the first on the worker's PATH, and the
+project's folder comes from the worker's environment, so that one pool may span machines.
+"""
+
+from typing import Any, Literal
+
+from voltx_core.stages.contract import Pool
+
+CONTROL = "control"
+Layout = Literal["one", "several"]
+
+
+def pool_of(wanted: Pool, layout: Layout) -> str:
+    """The work pool of a stage.
+
+    Args:
+        wanted: What the stage's spec asks for.
+        layout: ``one`` machine serves every stage, or each kind of machine has its own pool.
+    """
+    return "voltx-cpu" if layout == "one" else f"voltx-{wanted}"
+
+
+def pools(layout: Layout) -> tuple[str, ...]:
+    """All pools of a layout, the control pool first."""
+    kinds: tuple[Pool, ...] = ("cpu", "gpu", "multi-gpu")
+    return (CONTROL, *dict.fromkeys(pool_of(kind, layout) for kind in kinds))
+
+
+def job_template() -> dict[str, Any]:
+    """How a worker starts the process of a run: our own entry."""
+    from prefect.workers.process import ProcessWorker
+
+    template: dict[str, Any] = ProcessWorker.get_default_base_job_template()
+    template["job_configuration"]["command"] = "python -m tasks.process"
+    template["variables"]["properties"].pop("command", None)
+    return template

@@ -1,0 +1,101 @@
+"""Identity of processes: a pid alone may belong to a stranger by the time it is used."""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A process that can be told apart from a later one with the same pid."""
+
+    pid: int
+    started: str
+    """Boot and clock ticks of its start; another process never has the same pair."""
+
+    @classmethod
+    def of(cls, pid: int) -> "Identity | None":
+        """Identify a running process; None when there is none (a zombie is none)."""
+        try:
+            process = psutil.Process(pid)
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return None
+            return cls(pid=pid, started=_started(process))
+        except (psutil.Error, OSError):
+            return None
+
+    @classmethod
+    def read(cls, record: object) -> "Identity | None":
+        """From the JSON form of ``record``; None when it is not one."""
+        if not isinstance(record, dict) or not isinstance(record.get("pid"), int):
+            return None
+        return cls(pid=record["pid"], started=str(record.get("started")))
+
+    def record(self) -> dict[str, object]:
+        """JSON-ready."""
+        return asdict(self)
+
+    def alive(self) -> bool:
+        """Whether this very process still runs."""
+        return Identity.of(self.pid) == self
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal this very process, nobody else."""
+        if self.alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def children(self) -> "list[Identity]":
+        """Direct child processes that run."""
+        if not self.alive():
+            return []
+        try:
+            found = [Identity.of(child.pid) for child in psutil.Process(self.pid).children()]
+        except psutil.Error:
+            return []
+        return [child for child in found if child is not None]
+
+
+def stop(identities: Iterable[Identity], *, grace_s: float) -> list[Identity]:
+    """End processes: SIGTERM, and SIGKILL for those left after ``grace_s`` seconds.
+
+    Returns:
+        Those that were running and no longer are.
+    """
+    running = [identity for identity in identities if identity.alive()]
+    for identity in running:
+        identity.send(signal.SIGTERM)
+    if not wait(running, timeout_s=grace_s):
+        for identity in running:
+            identity.send(signal.SIGKILL)
+        wait(running, timeout_s=5.0)
+    return [identity for identity in running if not identity.alive()]
+
+
+def wait(identities: Iterable[Identity], *, timeout_s: float) -> bool:
+    """Whether all of them ended within the time."""
+    deadline = time.monotonic() + timeout_s
+    left = list(identities)
+    while left := [identity for identity in left if identity.alive()]:
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _started(process: psutil.Process) -> str:
+    """Kernel ticks since boot where /proc tells them: a change of the clock cannot move them."""
+    try:
+        text = Path(f"/proc/{process.pid}/stat").read_text()
+        ticks = text.rpartition(")")[2].split()[19]
+        return f"{BOOT_ID.read_text().strip()}/{ticks}"
+    except OSError:
+        return f"{process.create_time():.2f}"

@@ -1,0 +1,134 @@
+"""Pools, deployments and automations on the server; registering them again changes nothing.
+
+`prefect.yaml` would say the same a second time and could not ask the stages for their pools, so
+this module is the only place where deployments are defined.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from deployments.automations import automations
+from deployments.pools import CONTROL, Layout, job_template, pool_of, pools
+from voltx_core.stages import graph
+
+if TYPE_CHECKING:
+    from prefect import Flow
+    from prefect.client.orchestration import SyncPrefectClient
+
+PARENTS = ("voltx", "vincigpt")
+
+
+def register(api_url: str, layout: Layout) -> None:
+    """Create or update everything that voltx has on the server.
+
+    Args:
+        api_url: The server.
+        layout: Whether one pool serves every stage.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.full import voltx
+    from flows.vincigpt import vincigpt
+    from tasks.stage import stage
+
+    with temporary_settings({PREFECT_API_URL: api_url}), get_client(sync_client=True) as client:
+        for pool in pools(layout):
+            _pool(client, pool)
+        _automations(client)
+        _deployment(client, voltx, "full", "flows.full.voltx", CONTROL, voltx.description)
+        _deployment(
+            client, vincigpt, "train", "flows.vincigpt.vincigpt", CONTROL, vincigpt.description
+        )
+        flow_id = client.create_flow(stage)
+        for spec in graph.specs().values():
+            _deployment(
+                client,
+                stage,
+                spec.name,
+                "tasks.stage.stage",
+                pool_of(spec.pool, layout),
+                f"{spec.number} · {spec.title}: {', '.join(a.name for a in spec.makes)}",
+                parameters={"name": spec.name},
+                flow_id=flow_id,
+            )
+
+
+def _pool(client: "SyncPrefectClient", name: str) -> None:
+    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+    from prefect.exceptions import ObjectAlreadyExists
+
+    template = job_template()
+    limit = None if name == CONTROL else _limit(name)
+    description = "The graph itself." if name == CONTROL else "Stages, each in its own process."
+    try:
+        client.create_work_pool(
+            WorkPoolCreate(
+                name=name,
+                type="process",
+                description=description,
+                base_job_template=template,
+                concurrency_limit=limit,
+            )
+        )
+    except ObjectAlreadyExists:
+        client.update_work_pool(
+            name, WorkPoolUpdate(base_job_template=template, concurrency_limit=limit)
+        )
+
+
+def _limit(pool: str) -> int | None:
+    """Stages at once: one a core here; on rented machines their workers decide."""
+    return os.cpu_count() if pool == "voltx-cpu" else None
+
+
+def _deployment(
+    client: "SyncPrefectClient",
+    flow: "Flow[..., Any]",
+    name: str,
+    entrypoint: str,
+    pool: str,
+    description: str | None,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    flow_id: Any = None,
+) -> None:
+    from prefect.utilities.callables import parameter_schema
+
+    client.create_deployment(
+        flow_id=flow_id or client.create_flow(flow),
+        name=name,
+        entrypoint=entrypoint,
+        work_pool_name=pool,
+        description=description,
+        tags=["voltx"],
+        parameters=dict(parameters or {}),
+        parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),
+        enforce_parameter_schema=True,
+    )
+
+
+def _automations(client: "SyncPrefectClient") -> None:
+    """Create those that are missing, renew those that differ."""
+    for wanted in automations(PARENTS):
+        core = wanted.model_dump(mode="json")
+        known = client.read_automations_by_name(wanted.name)
+        for surplus in known[1:]:
+            client.delete_automation(surplus.id)
+        if not known:
+            client.create_automation(wanted)
+        elif _text(known[0].model_dump(mode="json", exclude={"id"})) != _text(core):
+            client.delete_automation(known[0].id)
+            client.create_automation(wanted)
+
+
+def _text(content: Mapping[str, Any]) -> str:
+    """For comparing: sets arrive as lists in any order, and servers add fields of their own."""
+    kept = {key: content.get(key) for key in ("name", "description", "trigger", "actions")}
+    trigger = dict(kept["trigger"] or {})
+    for key in ("after", "expect", "for_each"):
+        trigger[key] = sorted(trigger.get(key) or [])
+    trigger.pop("id", None)
+    return json.dumps({**kept, "trigger": trigger}, sort_keys=True, default=str)

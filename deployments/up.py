@@ -1,0 +1,241 @@
+"""Bringing the services of a project up and taking them down."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployments import settings_file
+from deployments.pools import CONTROL, Layout, pools
+from deployments.processes import stop, wait
+from deployments.services import (
+    Running,
+    Wanted,
+    exclusive,
+    free_port,
+    home_folder,
+    passed_on,
+    store_url,
+)
+from deployments.supervisor import healthy
+from voltx_core.errors import ConfigError, StageError
+
+START_S = 180.0
+"""A server on a cold disk migrates its database for a while."""
+ENOUGH_ENDS = 3
+LEAVE_S = 30.0
+"""Time for stages to save and leave; cloud machines give the same notice."""
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """What is up now."""
+
+    running: Running
+    started: bool
+    """Whether this call started it, rather than finding it."""
+    reachable: bool
+    """Whether the plain Prefect command line finds the server in this folder."""
+
+    @property
+    def api_url(self) -> str:
+        return self.running.wanted.api_url
+
+    @property
+    def ui_url(self) -> str:
+        return self.running.wanted.ui_url
+
+
+def bring_up(tell: Tell, *, layout: Layout = "one", environ: Mapping[str, str] = os.environ) -> Up:
+    """Make sure that server, pools, deployments, automations and workers are there.
+
+    Raises:
+        ConfigError: Services of this home run for another store or data folder.
+        StageError: Something did not start; quotes its log.
+    """
+    home = home_folder(environ)
+    with exclusive(home):
+        running = Running.load(home)
+        if running is not None and running.alive():
+            _same(running.wanted, environ)
+            wanted, found = running.wanted, "supervisor" in running.alive()
+        else:
+            wanted, found = _want(home, layout, environ), False
+        if not found:
+            _start(home, wanted, tell)
+        try:
+            _register(home, wanted, layout, tell, fresh=not found)
+            running = _await_services(home)
+        except BaseException:
+            if not found:
+                _stop_services(home)
+            raise
+        reachable = settings_file.write(Path(wanted.project), wanted.api_url)
+    return Up(running=running, started=not found, reachable=reachable)
+
+
+def take_down(tell: Tell, *, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Stop what `voltx up` started here, and nothing else.
+
+    Stages are asked first: they save their progress and leave, and the next run goes on there.
+
+    Returns:
+        What was stopped, as words for the user; empty when nothing ran.
+    """
+    home = home_folder(environ)
+    with exclusive(home):
+        running = Running.load(home)
+        if running is None:
+            return []
+        alive = running.alive()
+        stopped: list[str] = []
+        runs = [child for name in alive if name == "worker" for child in alive[name].children()]
+        if runs:
+            tell(f"Asking {len(runs)} running processes to save and leave...")
+            for process in runs:
+                process.send(signal.SIGTERM)
+            if not wait(runs, timeout_s=LEAVE_S):
+                stop(runs, grace_s=0.0)
+            stopped.append(f"{len(runs)} processes of a run (progress is saved)")
+        if alive and healthy(running.wanted.api_url):
+            stopped += [f"run {name}" for name in _cancel_runs(running.wanted, tell)]
+        stopped += _stop_services(home)
+        settings_file.remove(Path(running.wanted.project))
+    return stopped
+
+
+def _stop_services(home: Path) -> list[str]:
+    """Supervisor first: it ends the others in order and would only start them again."""
+    running = Running.load(home)
+    alive = running.alive() if running else {}
+    if "supervisor" in alive:
+        stop([alive["supervisor"]], grace_s=40.0)
+    stop(alive.values(), grace_s=10.0)
+    for name in ("up.json", "registered"):
+        (home / name).unlink(missing_ok=True)
+    return [f"{name} (pid {identity.pid})" for name, identity in alive.items()]
+
+
+def _same(wanted: Wanted, environ: Mapping[str, str]) -> None:
+    """Refuse to run with workers that look at another store."""
+    differences = []
+    if wanted.store != store_url(environ):
+        differences.append(f"VOLTX_STORE is {store_url(environ)}, theirs is {wanted.store}")
+    if wanted.settings != passed_on(environ):
+        differences.append(f"settings are {passed_on(environ)}, theirs are {wanted.settings}")
+    if differences:
+        raise ConfigError(
+            f"The services up for {wanted.home} were started differently: "
+            f"{'; '.join(differences)}. Run `voltx down` first, or set VOLTX_HOME to another "
+            "folder for a second set of services."
+        )
+
+
+def _want(home: Path, layout: Layout, environ: Mapping[str, str]) -> Wanted:
+    given = environ.get("PREFECT_API_URL")
+    if given and not healthy(given):
+        raise ConfigError(
+            f"PREFECT_API_URL names {given}, where no Prefect server answers. Start it, or unset "
+            "the variable and voltx starts a server of its own."
+        )
+    port = None if given else free_port()
+    return Wanted(
+        project=str(Path.cwd()),
+        home=str(home),
+        store=store_url(environ),
+        api_url=given or f"http://127.0.0.1:{port}/api",
+        port=port,
+        pools=pools("one") if layout == "one" else (CONTROL,),
+        settings=passed_on(environ),
+    )
+
+
+def _start(home: Path, wanted: Wanted, tell: Tell) -> None:
+    logs = home / "logs"
+    for folder in (logs, home / "prefect"):
+        folder.mkdir(parents=True, exist_ok=True)
+    (home / "registered").unlink(missing_ok=True)
+    wanted.save()
+    tell(
+        f"Starting a Prefect server on {wanted.ui_url} and workers..."
+        if wanted.port is not None
+        else f"Starting workers for the Prefect server at {wanted.api_url}..."
+    )
+    with (logs / "supervisor.log").open("ab") as file:
+        subprocess.Popen(
+            (sys.executable, "-m", "deployments.supervisor", str(home)),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            cwd=home,
+            start_new_session=True,
+        )
+
+
+def _register(home: Path, wanted: Wanted, layout: Layout, tell: Tell, *, fresh: bool) -> None:
+    import prefect.client.orchestration  # noqa: F401
+
+    from deployments.registration import register  # imports Prefect while the server starts
+
+    for _ in _until(START_S):
+        if healthy(wanted.api_url):
+            break
+        _check_ends(home, "server")
+    else:
+        raise StageError(_silent(home, "server", f"no answer from {wanted.api_url}"))
+    if fresh:
+        tell("Registering pools, deployments and automations...")
+    register(wanted.api_url, layout)
+    (home / "registered").touch()
+
+
+def _await_services(home: Path) -> Running:
+    for _ in _until(START_S):
+        running = Running.load(home)
+        if running is not None:
+            expected = {"supervisor", "worker", *(("server",) if running.wanted.port else ())}
+            if expected <= set(running.alive()):
+                return running
+        _check_ends(home, "worker")
+    raise StageError(_silent(home, "worker", "it does not stay up"))
+
+
+def _check_ends(home: Path, service: str) -> None:
+    running = Running.load(home)
+    if running is not None and running.early_ends.get(service, 0) >= ENOUGH_ENDS:
+        raise StageError(_silent(home, service, f"it ended {ENOUGH_ENDS} times in a row"))
+
+
+def _until(seconds: float) -> Iterator[None]:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        yield
+        time.sleep(0.1)
+
+
+def _silent(home: Path, service: str, what: str) -> str:
+    log = home / "logs" / f"{service}.log"
+    tail = log.read_text(errors="replace").splitlines()[-15:] if log.exists() else ["(no log)"]
+    quoted = "\n".join(f"  | {line}" for line in tail)
+    return (
+        f"The {service} did not start ({what}). The end of {log}:\n{quoted}\n"
+        "Run `voltx down` and try again, or `voltx doctor` to check this machine."
+    )
+
+
+def _cancel_runs(wanted: Wanted, tell: Tell) -> list[str]:
+    """Mark the runs that the user stopped, so that the next `voltx up` does not revive them."""
+    from deployments.client import cancel_runs, connect
+
+    try:
+        with connect(wanted.api_url) as client:
+            return cancel_runs(client, "Stopped by `voltx down`; run again to go on.")
+    except Exception as error:  # the services end all the same
+        tell(f"Could not mark the runs as cancelled: {error}")
+        return []

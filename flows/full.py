@@ -1,0 +1,78 @@
+"""The whole graph: `prefect deployment run voltx/full`, or `voltx run`.
+
+    1.0 data ─ 1 translator ─┬─ 0.3 codebook ─┬─┬─ 3.1 router ────┐
+                             └─ 2 soft core ──┘ ├─ 3.2 certainty ─┼─ 4.1 e2e ─ 4.2 rlvf ─┐
+                                      │         └─ 3.3 safety ────┘                      │
+                                      │   ┌──────────────────────────────────────────────┘
+                                      │   └─ 4.3 sleep ─ 5.1 scaling ─┬─ 5.2a JavaScript ─┐
+                                      │                               ├─ 5.2b Java ───────┤
+                                      │                               └─ 5.2c Rust, Go ───┤
+                                      └─ 5.0 baseline ────────────────────────────────────┴─ 5.3
+
+Names are stages; every line of the flow submits one and names what comes before it.
+"""
+
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows import alignment, hard_core, languages
+from flows.benchmarks import benchmarks
+from flows.codebook import codebook
+from flows.parameters import Force, Only, Overrides, Preset, RehearseS, Until
+from flows.scaling import scaling
+from flows.soft_core import soft_core
+from flows.translator import data, translator
+from flows.vincigpt import baseline
+from tasks.conclusion import conclude
+from tasks.run import begin, run_name
+
+
+@flow(
+    name="voltx",
+    flow_run_name=run_name,
+    task_runner=ThreadPoolTaskRunner(max_workers=32),
+    persist_result=False,
+)
+def voltx(
+    preset: Preset = "laptop",
+    overrides: Overrides = None,
+    only: Only = None,
+    until: Until = None,
+    force: Force = None,
+    rehearse_s: RehearseS = None,
+) -> None:
+    """Train the code model from raw sources to a benchmark report, stage by stage.
+
+    Finished stages are reused; a stage that dies goes on from its last checkpoint.
+    """
+    run = begin(preset, overrides, only, until, force, rehearse_s)
+
+    sources = data(run)
+    language = translator(run, sources)
+
+    codes = codebook(run, language)
+    core = soft_core(run, language)
+    rival = baseline(run, core)  # beside everything up to the benchmarks
+
+    routed = hard_core.router(run, codes, core)
+    trusted = hard_core.certainty(run, codes, core)
+    guarded = hard_core.safety(run, codes, core)
+
+    practised = alignment.e2e(run, routed, trusted, guarded)
+    rewarded = alignment.rlvf(run, practised)
+    rested = alignment.sleep(run, rewarded)
+
+    grown = scaling(run, rested)
+    javascript = languages.javascript(run, grown)
+    java = languages.java(run, grown)
+    rust_go = languages.rust_go(run, grown)
+
+    examined = benchmarks(run, javascript, java, rust_go, rival)
+
+    conclude(
+        run,
+        *(sources, language, codes, core, rival),
+        *(routed, trusted, guarded),
+        *(practised, rewarded, rested),
+        *(grown, javascript, java, rust_go, examined),
+    )

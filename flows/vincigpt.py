@@ -1,0 +1,42 @@
+"""vinciGPT, the transformer that Volt X is compared with: `prefect deployment run vincigpt/train`.
+
+As a flow of its own it visits what the comparison at equal tokens and FLOPs needs, and no more.
+"""
+
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.parameters import Force, Overrides, Preset, RehearseS
+from flows.soft_core import soft_core
+from flows.translator import data, translator
+from tasks.conclusion import conclude
+from tasks.dispatch import Waits, run_stage
+from tasks.run import Run, begin, run_name
+
+
+def baseline(run: Run, *after: Waits) -> Waits:
+    """Train the transformer with the tokens and FLOPs that translator and soft core had."""
+    return run_stage(run, "baseline", "5.0 · vinciGPT", *after)
+
+
+@flow(
+    name="vincigpt",
+    flow_run_name=run_name,
+    task_runner=ThreadPoolTaskRunner(max_workers=8),
+    persist_result=False,
+)
+def vincigpt(
+    preset: Preset = "laptop",
+    overrides: Overrides = None,
+    force: Force = None,
+    rehearse_s: RehearseS = None,
+) -> None:
+    """Train the baseline, and first whatever decides its budget."""
+    run = begin(preset, overrides, ["baseline"], None, force, rehearse_s)
+
+    sources = data(run)
+    language = translator(run, sources)
+    core = soft_core(run, language)
+    rival = baseline(run, core)
+
+    conclude(run, sources, language, core, rival)

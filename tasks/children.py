@@ -1,0 +1,112 @@
+"""Child flow runs: one attempt of one stage, in a process of its own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from prefect import Task
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import State, TaskRunResult
+from prefect.exceptions import ObjectNotFound
+from prefect.runtime import task_run
+from prefect.states import Crashed, Pending
+
+from tasks.ghosts import PLACEHOLDER
+from tasks.outages import patiently
+from tasks.run import Run
+from voltx_core.stages.contract import StageSpec
+
+LATE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The n-th child of a stage, counted from 1."""
+
+    run: Run
+    spec: StageSpec
+    number: int
+
+    @property
+    def key(self) -> str:
+        """The same attempt of a restarted parent finds the same child, never a twin."""
+        return f"{self.run.root}/{self.spec.name}/{self.number}"
+
+    @property
+    def title(self) -> str:
+        again = f", attempt {self.number}" if self.number > 1 else ""
+        return f"{self.spec.number} · {self.spec.title}{again}"
+
+
+def start(client: SyncPrefectClient, attempt: Attempt) -> UUID:
+    """Create the child, or find the one that an earlier life of the parent created."""
+    run, spec = attempt.run, attempt.spec
+    deployment = patiently(lambda: client.read_deployment_by_name(f"stage/{spec.name}"))
+    node = Task(name=attempt.title, fn=lambda: None)
+    node.task_key = PLACEHOLDER
+    here = [TaskRunResult(id=UUID(task_run.id))] if task_run.id else []
+    placeholder = patiently(
+        lambda: client.create_task_run(
+            task=node,
+            flow_run_id=UUID(run.root),
+            dynamic_key=f"{spec.name}-{attempt.number}",
+            name=attempt.title,
+            task_inputs={"__parents__": here},
+            state=Pending(),
+        )
+    )
+    child = patiently(
+        lambda: client.create_flow_run_from_deployment(
+            deployment.id,
+            name=attempt.title,
+            parameters={
+                "run_id": run.run_id,
+                "preset": run.preset,
+                "overrides": dict(run.overrides),
+                "force": spec.name in run.force,
+                "rehearse_s": run.rehearse_s,
+            },
+            idempotency_key=attempt.key,
+            parent_task_run_id=placeholder.id,
+            tags=[run.run_id],
+        )
+    )
+    return child.id
+
+
+def follow(
+    client: SyncPrefectClient,
+    child: UUID,
+    *,
+    warn: Callable[[str], None],
+    sleep: Callable[[float], None],
+    poll_s: float = 0.5,
+) -> State:
+    """Wait until a child has ended.
+
+    Args:
+        warn: Told once when no worker picks the child up.
+
+    Returns:
+        Its final state; a child that somebody deleted counts as crashed.
+    """
+    late = False
+    while True:
+        try:
+            found = patiently(lambda: client.read_flow_run(child))
+        except ObjectNotFound:
+            return Crashed(message="The flow run was deleted.")
+        state = found.state
+        if state is not None and state.is_final():
+            return state
+        if state is not None and state.is_scheduled() and found.expected_start_time and not late:
+            waited_s = (datetime.now(UTC) - found.expected_start_time).total_seconds()
+            if waited_s > LATE_S:
+                late = True
+                warn(
+                    f"No worker has taken this stage for {waited_s:.0f} s. Either its pool is "
+                    f"busy, or no worker serves pool {found.work_pool_name!r}: see `voltx up` "
+                    "here, or start a worker there."
+                )
+        sleep(poll_s)

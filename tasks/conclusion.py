@@ -1,0 +1,78 @@
+"""How a run ends: wait for every stage, write the report, say what failed."""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.artifacts import create_link_artifact, create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+
+from tasks.dispatch import Waits
+from tasks.run import Run
+from voltx_core.errors import StageError
+from voltx_core.stages.runs import RunRecord
+from voltx_core.stages.workspace import Workspace
+
+logger = logging.getLogger("voltx_core.conclusion")
+
+
+def conclude(run: Run, *stages: Waits) -> None:
+    """Wait for the stages, write the report whatever happened, and judge the run.
+
+    Raises:
+        StageError: Stages failed; names them and those that could not start for them.
+    """
+    futures = list(dict.fromkeys(future for waits in stages for future in waits))
+    states: list[State[Any]] = []
+    for future in futures:
+        future.wait()
+        states.append(future.state)
+    mistake = _mistake(run, states)
+    written = None
+    if run.rehearse_s is None:
+        written = report.with_options(task_run_name="report")(run, return_state=True)
+    artifacts = Workspace.open().artifacts
+    outcome = {
+        "state": "failed" if mistake else "completed",
+        "why": mistake,
+        "finished_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "report": str(written.result()) if written is not None and written.is_completed() else None,
+    }
+    artifacts.put_json(f"runs/{run.run_id}/outcome.json", outcome)
+    if mistake:
+        raise StageError(mistake)
+    if written is not None:
+        written.result()  # a report that could not be written is a failure of the run
+
+
+@task(name="report", cache_policy=NO_CACHE, persist_result=False)
+def report(run: Run) -> str:
+    """Write the report of the run and link it; returns where it is."""
+    from voltx_core.evaluation.report_card import write_report
+
+    path = Path(write_report(run.run_id, Workspace.open())).absolute()
+    folder = path if path.is_dir() else path.parent
+    page = folder / "report.html"
+    create_link_artifact(link=page.as_uri(), link_text=str(page), key="report")
+    text = folder / "report.md"
+    if text.is_file():
+        create_markdown_artifact(text.read_text(), key="report-card", description=run.run_id)
+    logger.info("The report is at %s", page)
+    return str(folder)
+
+
+def _mistake(run: Run, states: list[State[Any]]) -> str | None:
+    """What kept the run from completing, or None."""
+    record = RunRecord(Workspace.open().artifacts, run.run_id)
+    failed = [state for state in states if not state.is_completed() and state.is_final()]
+    if len(failed) == 0 and all(state.is_completed() for state in states):
+        return None
+    blocked = [row["name"] for row in record.rows() if row["state"] == "waiting"]
+    reasons = [f"- {state.message}" for state in failed]
+    for name in blocked:
+        record.stage(name, state="blocked", why="a stage before it did not finish")
+    text = f"{len(failed)} of {len(states)} stages did not finish:\n" + "\n".join(reasons)
+    return text + (f"\nNot started for that: {', '.join(blocked)}." if blocked else "")

@@ -1,0 +1,147 @@
+"""The dispatcher: carries one stage through as many attempts as it takes.
+
+It runs as a light task of the parent flow; the stage itself runs in a child flow run, in its own
+process, on the pool that its spec names.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture
+from prefect.states import Cancelled, Completed
+
+from tasks import children
+from tasks.run import Run
+from voltx_core.errors import StageError
+from voltx_core.stages import graph
+from voltx_core.stages.contract import StageSpec
+from voltx_core.stages.lifecycle import execute
+from voltx_core.stages.planning import plan
+from voltx_core.stages.runs import RunRecord
+from voltx_core.stages.workspace import Workspace
+
+logger = logging.getLogger("voltx_core.dispatch")
+
+Waits = tuple[PrefectFuture[Any], ...]
+"""What a later stage waits for; a stage that is left out passes on what it would wait for."""
+
+ATTEMPTS = 3
+BACK_OFF_S = (2.0, 20.0)
+INTERRUPTED = "Interrupted"
+
+
+def run_stage(run: Run, name: str, title: str, *after: Waits) -> Waits:
+    """Submit one stage of the graph.
+
+    Args:
+        run: The run of the graph.
+        name: The stage.
+        title: Its node in the picture, such as "2 · soft core".
+        after: The stages that come before it.
+
+    Returns:
+        What the stages after it wait for.
+    """
+    waits = tuple(dict.fromkeys(future for earlier in after for future in earlier))
+    if name not in run.stages:
+        return waits
+    return (dispatch.with_options(task_run_name=title).submit(run, name, wait_for=waits),)
+
+
+@task(name="stage", cache_policy=NO_CACHE, persist_result=False)
+def dispatch(run: Run, name: str) -> State[Any]:
+    """Make sure that the result of a stage exists; see the module.
+
+    Raises:
+        StageError: The stage failed too often.
+    """
+    spec = graph.specs()[name]
+    workspace = Workspace.open()
+    if run.rehearse_s is None and name not in run.force and _committed(run, name, workspace):
+        # No process for what is done: execute() only reads the report and notes the reuse.
+        reused = execute(name, run.config(), workspace, run_id=run.run_id)
+        return Completed(name="Reused", message=f"committed {reused.manifest.created_at}")
+    record = RunRecord(workspace.artifacts, run.run_id)
+    with get_client(sync_client=True) as client:
+
+        def attempt(number: int) -> State[Any]:
+            child = children.start(client, children.Attempt(run, spec, number))
+            return children.follow(client, child, warn=logger.warning, sleep=time.sleep)
+
+        return persist(spec, attempt, record=record, sleep=time.sleep)
+
+
+def persist(
+    spec: StageSpec,
+    attempt: Callable[[int], State[Any]],
+    *,
+    record: RunRecord,
+    sleep: Callable[[float], None],
+) -> State[Any]:
+    """Try until the stage is done, cancelled, or has failed too often.
+
+    An interruption (the machine was taken away, progress is saved) is nobody's fault and never
+    counts; a failure or crash counts.
+
+    Args:
+        spec: The stage.
+        attempt: Carries out the n-th attempt and returns how it ended.
+        record: Where a final failure is written down.
+        sleep: Between attempts.
+
+    Raises:
+        StageError: ``ATTEMPTS`` attempts failed; quotes the last error and says what to do.
+    """
+    errors: list[str] = []
+    for number in count(1):
+        state = attempt(number)
+        if state.is_completed():
+            return Completed(message=state.message)
+        if state.is_cancelled():
+            record.stage(spec.name, state="cancelled", why=state.message or "cancelled")
+            return Cancelled(message=state.message)
+        if state.name == INTERRUPTED:
+            logger.info("%s %s goes on after: %s", spec.number, spec.title, state.message)
+            continue
+        errors.append(state.message or state.name)
+        logger.warning(
+            "%s %s, attempt %s of %s: %s", spec.number, spec.title, number, ATTEMPTS, errors[-1]
+        )
+        if len(errors) >= ATTEMPTS:
+            why = _why(spec, errors)
+            record.stage(spec.name, state="failed", why=errors[-1])
+            raise StageError(why)
+        pause_s = BACK_OFF_S[min(len(errors), len(BACK_OFF_S)) - 1]
+        record.stage(spec.name, state="retrying", why=f"in {pause_s:.0f} s, after: {errors[-1]}")
+        sleep(pause_s)
+    raise AssertionError("count() never ends")
+
+
+def _committed(run: Run, name: str, workspace: Workspace) -> bool:
+    ancestry = graph.select(only=[name])
+    return plan(run.config(), workspace.artifacts, stages=ancestry)[name].manifest is not None
+
+
+def _why(spec: StageSpec, errors: Sequence[str]) -> str:
+    same = max(Counter(errors).values()) == len(errors)
+    what = "with the same error" if same else "with different errors"
+    listed = errors[-1] if same else "\n".join(f"  {n}. {e}" for n, e in enumerate(errors, 1))
+    remedy = (
+        "The same error again and again is not chance: it needs a change. Its log is in the UI "
+        "under the failed run; `voltx doctor` checks this machine."
+        if same
+        else "See the logs of the failed runs in the UI; `voltx doctor` checks this machine."
+    )
+    return (
+        f"Stage {spec.number} {spec.name} failed {len(errors)} times {what}:\n{listed}\n{remedy} "
+        "Then run the graph again: finished stages are reused and this one goes on from its last "
+        "checkpoint."
+    )

@@ -1,0 +1,81 @@
+"""One run of the graph, as every task of it knows it, and how it begins."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prefect.runtime import flow_run
+
+from tasks.ghosts import remove_ghosts
+from voltx_core.config import VoltxConfig, resolve
+from voltx_core.stages import graph
+from voltx_core.stages.runs import RunRecord
+from voltx_core.stages.workspace import Workspace
+
+NAMED = re.compile(r"\d{4}-\d{2}-\d{2}-\d{4}-[a-z0-9-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What was asked for, and under which names its results are found."""
+
+    run_id: str
+    """Readable and unique; key of the run's record in the store, name of the flow run."""
+    root: str
+    """Id of the parent flow run."""
+    preset: str
+    overrides: Mapping[str, Any]
+    stages: tuple[str, ...]
+    force: tuple[str, ...] = ()
+    rehearse_s: float | None = None
+    """Seconds each stage waits instead of working; None for real work."""
+
+    def config(self) -> VoltxConfig:
+        """The resolved configuration; the same function as in `voltx plan`."""
+        return resolve(self.preset, self.overrides)
+
+
+def run_name() -> str:
+    """Name of the parent flow run, such as ``2026-11-20-1042-swift-heron``.
+
+    Date and time of its creation before the name that Prefect drew; a restarted run keeps its
+    name, because results are recorded under it.
+    """
+    drawn = str(flow_run.name)
+    if NAMED.fullmatch(drawn):
+        return drawn
+    return f"{flow_run.scheduled_start_time.astimezone():%Y-%m-%d-%H%M}-{drawn}"
+
+
+def begin(
+    preset: str,
+    overrides: Mapping[str, Any] | None,
+    only: Sequence[str] | None,
+    until: str | None,
+    force: Sequence[str] | None,
+    rehearse_s: float | None = None,
+) -> Run:
+    """Resolve what was asked for and write the record of the run.
+
+    Raises:
+        ConfigError: The request names unknown settings, stages or a wrong value.
+    """
+    config = resolve(preset, overrides or {})
+    stages = graph.select(only or (), until)
+    forced = tuple(graph.named(text) for text in force or ())
+    run = Run(
+        run_id=run_name(),
+        root=str(flow_run.id),
+        preset=preset,
+        overrides=dict(overrides or {}),
+        stages=stages,
+        force=forced,
+        rehearse_s=rehearse_s,
+    )
+    if flow_run.run_count > 1:
+        remove_ghosts(run.root)
+    record = RunRecord(Workspace.open().artifacts, run.run_id)
+    if record.read() is None:  # a restarted parent finds the record of its first life
+        record.start(config, stages, flow_run_id=run.root, url=flow_run.ui_url)
+    return run
