@@ -81,13 +81,13 @@ class Task:
         Raises:
             DataError: on an unknown family, a constant out of range or steps that do not fit.
         """
-        try:
-            steps = tuple(Step(name, constant) for name, constant in spec)
-        except (TypeError, ValueError) as error:
+        rows = spec if isinstance(spec, list | tuple) else [None]
+        if not all(map(_is_step, rows)):
             raise DataError(
                 f"task spec {json.dumps(spec, default=str)[:200]} is not a list of "
                 "[family, constant] pairs; use the value of traits['task_spec'] unchanged"
-            ) from error
+            )
+        steps = tuple(Step(name, constant) for name, constant in rows)
         task = cls(steps)
         task.check()
         return task
@@ -126,3 +126,10 @@ def apply_step(step: Step, value: Any) -> Any:
     if not within_bounds(result, family.gives):
         raise Undefined
     return result
+
+
+def _is_step(row: Any) -> bool:
+    """Whether JSON data has the form of one step: a name, an integer or null."""
+    if not isinstance(row, list | tuple) or len(row) != 2:
+        return False
+    return isinstance(row[0], str) and (row[1] is None or type(row[1]) is int)
