@@ -148,7 +148,7 @@ class Orchard:
         self.load(name)
 
 
-@pytest.fixture()
+@pytest.fixture
 def orchard(tmp_path, monkeypatch):
     """The small graph: seeds → press ∥ taste → benchmarks."""
     folder = tmp_path / "orchard"
@@ -163,14 +163,14 @@ def orchard(tmp_path, monkeypatch):
     graph.makers.cache_clear()
 
 
-@pytest.fixture()
+@pytest.fixture
 def workspace(tmp_path) -> Workspace:
     """A new local store and home."""
     environ = {"VOLTX_HOME": str(tmp_path / "home"), "VOLTX_STORE": str(tmp_path / "store")}
     return Workspace.open(environ=environ)
 
 
-@pytest.fixture()
+@pytest.fixture
 def tiny() -> VoltxConfig:
     """The tiny preset, blind to the environment."""
     return resolve("tiny", {"safety.steps": 20}, environ={})

@@ -11,12 +11,14 @@ from voltx_core.stages.contract import StopFlag
 from voltx_core.stages.lifecycle import execute, read_report
 from voltx_core.stages.runs import RunRecord, latest
 
+pytestmark = pytest.mark.usefixtures("orchard")
+
 
 def run_all(config, workspace, run_id="r1", names=("seeds", "press", "taste", "benchmarks")):
     return {name: execute(name, config, workspace, run_id=run_id) for name in names}
 
 
-def test_a_stage_commits_what_it_promised_with_its_report(orchard, workspace, tiny):
+def test_a_stage_commits_what_it_promised_with_its_report(workspace, tiny):
     finished = run_all(tiny, workspace)
     assert {done.state for done in finished.values()} == {"committed"}
     manifest = finished["press"].manifest
@@ -31,7 +33,7 @@ def test_a_stage_commits_what_it_promised_with_its_report(orchard, workspace, ti
     assert read_report(workspace, manifest) == finished["press"].report
 
 
-def test_targets_are_met_missed_or_not_measured(orchard, workspace, tiny):
+def test_targets_are_met_missed_or_not_measured(workspace, tiny):
     report = run_all(tiny, workspace, names=("seeds", "press"))["press"].report
     assert [(t["metric"], t["measured"], t["met"]) for t in report["targets"]] == [
         ("yield", 0.75, True),
@@ -42,14 +44,14 @@ def test_targets_are_met_missed_or_not_measured(orchard, workspace, tiny):
     assert report["timings_s"]["total"] >= report["timings_s"]["stage.run"] >= 0
 
 
-def test_running_again_reuses_every_stage(orchard, workspace, tiny):
+def test_running_again_reuses_every_stage(workspace, tiny):
     first = run_all(tiny, workspace)
     again = run_all(tiny, workspace, run_id="r2")
     assert {done.state for done in again.values()} == {"reused"}
     assert [d.manifest for d in again.values()] == [d.manifest for d in first.values()]
 
 
-def test_force_does_the_work_again(orchard, workspace, tiny):
+def test_force_does_the_work_again(workspace, tiny):
     first = run_all(tiny, workspace)["press"].manifest
     again = execute("press", tiny, workspace, run_id="r2", force=True)
     assert again.state == "committed"
@@ -57,7 +59,7 @@ def test_force_does_the_work_again(orchard, workspace, tiny):
     assert again.manifest.artifacts == first.artifacts
 
 
-def test_a_stage_whose_input_is_missing_names_what_to_run(orchard, workspace, tiny):
+def test_a_stage_whose_input_is_missing_names_what_to_run(workspace, tiny):
     with pytest.raises(StageError, match=r"1\.0 seeds will be made first.*voltx run --until press"):
         execute("press", tiny, workspace, run_id="r1")
 
@@ -65,10 +67,7 @@ def test_a_stage_whose_input_is_missing_names_what_to_run(orchard, workspace, ti
 def test_a_failing_stage_leaves_no_result_and_says_why(orchard, workspace, tiny):
     run_all(tiny, workspace, names=("seeds",))
 
-    def explode(run):
-        raise ValueError("the press jammed")
-
-    orchard.modules["press"].run = explode
+    orchard.edit("press", "import torch", 'raise ValueError("the press jammed")')
     record = RunRecord(workspace.artifacts, "r1")
     record.start(tiny, ("seeds", "press"))
     with pytest.raises(ValueError, match="jammed"):
@@ -87,23 +86,22 @@ def test_a_promised_artifact_that_was_not_written_fails_the_stage(orchard, works
     assert workspace.artifacts.manifests("press") == []
 
 
-def test_a_stopped_stage_resumes_to_the_same_bytes(orchard, workspace, tiny, tmp_path):
+def test_a_stopped_stage_resumes_to_the_same_bytes(workspace, tiny):
     straight = run_all(tiny, workspace)["press"].manifest
     workspace.artifacts.discard("press", straight.fingerprint)
     stop = StopFlag()
 
     class Stopper:
-        def progress(self, done, total, unit, note=""):
+        def progress(self, done, *_):
             if done == 11:
                 stop.set("told to")
 
-        def metrics(self, values, step): ...
+        def metrics(self, *_): ...
 
-        def figure(self, name, path): ...
+        def figure(self, *_): ...
 
     with pytest.raises(Interrupted, match="press saved at step 11"):
         execute("press", tiny, workspace, run_id="r2", stop=stop, observer=Stopper())
-    assert (RunRecord(workspace.artifacts, "r2").read() or {}) == {}  # the run itself never began
     resumed = execute("press", tiny, workspace, run_id="r3").manifest
     assert resumed.artifacts == straight.artifacts
     steps = [
@@ -133,7 +131,7 @@ def test_progress_of_another_machine_is_taken_over(orchard, workspace, tiny):
     assert restored[0].step == 0
 
 
-def test_nothing_of_the_work_stays_after_the_commit(orchard, workspace, tiny):
+def test_nothing_of_the_work_stays_after_the_commit(workspace, tiny):
     manifest = run_all(tiny, workspace, names=("seeds", "press"))["press"].manifest
     assert not workspace.work("press", manifest.fingerprint).exists()
     assert workspace.artifacts.progress_steps("press", manifest.fingerprint) == []
@@ -161,7 +159,7 @@ def test_two_workers_never_share_one_fingerprint(orchard, workspace, tiny):
     assert len(calls) == 1
 
 
-def test_preflight_lists_everything_that_is_missing(orchard, workspace, monkeypatch):
+def test_preflight_lists_everything_that_is_missing(workspace, monkeypatch):
     from voltx_core.stages import preflight
 
     config = resolve("tiny", environ={})
@@ -175,7 +173,7 @@ def test_preflight_lists_everything_that_is_missing(orchard, workspace, monkeypa
     assert "of memory are available" in message
 
 
-def test_the_run_record_tells_state_and_progress_of_every_stage(orchard, workspace, tiny):
+def test_the_run_record_tells_state_and_progress_of_every_stage(workspace, tiny):
     record = RunRecord(workspace.artifacts, "r1")
     record.start(tiny, ("seeds", "press", "taste", "benchmarks"), ui="http://localhost:4200")
     run_all(tiny, workspace, names=("seeds", "press"))
@@ -187,3 +185,29 @@ def test_the_run_record_tells_state_and_progress_of_every_stage(orchard, workspa
     assert (rows["taste"]["state"], rows["taste"]["why"]) == ("waiting", "not started")
     assert latest(workspace.artifacts) == "r1"
     assert record.read()["ui"] == "http://localhost:4200"
+
+
+def test_a_second_attempt_keeps_the_first_in_the_record(orchard, workspace, tiny):
+    record = RunRecord(workspace.artifacts, "r1")
+    record.start(tiny, ("seeds", "press"))
+    run_all(tiny, workspace, names=("seeds",))
+    orchard.edit("press", "import torch", 'raise ValueError("the press jammed")')
+    with pytest.raises(ValueError, match="jammed"):
+        execute("press", tiny, workspace, run_id="r1")
+    # Whoever dispatches stages writes from another process.
+    RunRecord(workspace.artifacts, "r1").stage("press", state="retrying", why="in 1 s")
+    orchard.edit("press", 'raise ValueError("the press jammed")', "import torch")
+    execute("press", tiny, workspace, run_id="r1")
+    (first,) = record.of("press")["earlier"]
+    assert first["started_at"] <= first["finished_at"] <= record.of("press")["started_at"]
+    assert record.of("press")["state"] == "committed"
+    assert record.of("press")["progress"]["done"] == 20
+
+
+def test_a_run_taken_up_again_still_says_what_it_made_itself(workspace, tiny):
+    record = RunRecord(workspace.artifacts, "r1")
+    record.start(tiny, ("seeds",))
+    run_all(tiny, workspace, names=("seeds",))
+    made = record.of("seeds")
+    assert execute("seeds", tiny, workspace, run_id="r1").state == "reused"
+    assert record.of("seeds") == made

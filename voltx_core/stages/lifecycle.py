@@ -90,12 +90,10 @@ def execute(
         if committed is not None:  # another process was faster while this one waited
             return _reuse(spec, decided, workspace, record, committed)
         logger.info("%s %s runs: %s", spec.number, spec.title, decided.why)
-        record.stage(
+        record.begin(
             name,
-            state="running",
             fingerprint=decided.fingerprint,
             why=decided.why,
-            started_at=_now(),
             pid=os.getpid(),
             host=os.uname().nodename,
         )
@@ -140,7 +138,7 @@ def _work(
     folder.mkdir(parents=True)
     with clock("resume"):
         _pull_progress(spec.name, workspace, fingerprint, work / "progress")
-    recorder = Recorder(work, lambda live: record.stage(spec.name, progress=live))
+    recorder = Recorder(work, lambda live: record.live(spec.name, live))
     with Mirror() as mirror:
         checkpoints = Checkpoints(
             work / "progress",
@@ -207,16 +205,20 @@ def _reuse(
     manifest = manifest or decided.manifest
     assert manifest is not None
     report = read_report(workspace, manifest)
-    logger.info("%s %s reused: %s", spec.number, spec.title, decided.why)
-    record.stage(
-        spec.name,
-        state="reused",
-        fingerprint=manifest.fingerprint,
-        why=decided.why,
-        started_at=_now(),
-        finished_at=_now(),
-        report=_headline(report),
-    )
+    why = decided.why if decided.manifest else "another process just committed it"
+    logger.info("%s %s reused: %s", spec.number, spec.title, why)
+    known = record.of(spec.name)
+    # A run that is taken up again finds its own results; they stay what this run made.
+    if (known.get("state"), known.get("fingerprint")) != ("committed", manifest.fingerprint):
+        record.stage(
+            spec.name,
+            state="reused",
+            fingerprint=manifest.fingerprint,
+            why=why,
+            started_at=_now(),
+            finished_at=_now(),
+            report=_headline(report),
+        )
     return Finished(name=spec.name, state="reused", manifest=manifest, report=report)
 
 

@@ -97,7 +97,7 @@ def _decide(
     if manifest is None:
         why = _difference(spec, config, inputs, artifacts)
         return Planned(spec=spec, state="run", why=why, fingerprint=identity, manifest=None)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if manifest.code != code_digests(spec):
         notes = ("the code of this stage changed since; raise SPEC.version to run it anew",)
     return Planned(

@@ -12,6 +12,9 @@ from voltx_core.config import VoltxConfig
 from voltx_core.stages import graph
 from voltx_core.store import ArtifactStore
 
+ATTEMPT = ("started_at", "finished_at", "alive_at", "state", "why")
+"""What stays known of an attempt when the next one begins."""
+
 
 class RunRecord:
     """The record of one run in the store.
@@ -32,7 +35,7 @@ class RunRecord:
             f"runs/{self.run_id}.json",
             {
                 "run_id": self.run_id,
-                "started_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "started_at": _now(),
                 "config": config.model_dump(mode="json"),
                 "stages": list(stages),
                 **facts,
@@ -40,11 +43,36 @@ class RunRecord:
         )
         self._artifacts.put_json("runs/latest.json", {"run_id": self.run_id})
 
+    def begin(self, name: str, **facts: Any) -> None:
+        """Record that an attempt at a stage begins; this run's earlier attempts are kept.
+
+        An attempt that was killed never got a ``finished_at``; its ``alive_at`` is its last sign.
+        """
+        before, now = self.of(name), _now()
+        earlier = list(before.get("earlier", ()))
+        if before.get("started_at"):
+            earlier.append({key: before.get(key) for key in ATTEMPT})
+        self._put(
+            name,
+            {"earlier": earlier, "started_at": now, "alive_at": now, "state": "running"} | facts,
+        )
+
+    def live(self, name: str, progress: Mapping[str, Any]) -> None:
+        """Publish the progress of the stage that this process has begun; reads nothing."""
+        mine = self._mine.get(name, {})
+        self._put(name, mine | {"progress": dict(progress), "alive_at": _now()})
+
     def stage(self, name: str, **facts: Any) -> None:
-        """Merge facts into the live record of a stage and publish it."""
-        mine = self._mine.setdefault(name, {"name": name})
-        mine.update(facts)
-        self._artifacts.put_json(f"runs/{self.run_id}/{name}.json", mine)
+        """Merge facts into the live record of a stage and publish it.
+
+        The process of a stage and whoever dispatches it take turns to write, so what the other
+        wrote last is read first.
+        """
+        self._put(name, self.of(name) | facts)
+
+    def of(self, name: str) -> dict[str, Any]:
+        """The live record of a stage; empty when there is none."""
+        return dict(self._artifacts.get_json(f"runs/{self.run_id}/{name}.json") or {})
 
     def read(self) -> dict[str, Any] | None:
         """The run with its stages' live records, or None when there is no such run."""
@@ -57,6 +85,10 @@ class RunRecord:
             for name in run["stages"]
         }
         return run
+
+    def _put(self, name: str, record: Mapping[str, Any]) -> None:
+        self._mine[name] = {"name": name, **record}
+        self._artifacts.put_json(f"runs/{self.run_id}/{name}.json", self._mine[name])
 
     def rows(self) -> list[dict[str, Any]]:
         """One row a stage in graph order: number, name, state, why, fingerprint, progress."""
@@ -84,3 +116,7 @@ def _row(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
         "progress": record.get("progress"),
         "report": record.get("report"),
     }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
