@@ -12,6 +12,7 @@ import codecs
 import html
 import lzma
 import operator
+import posixpath
 import urllib.parse
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -105,7 +106,10 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "builtins.hex": hex,
     "builtins.repr": repr,
     "builtins.str.maketrans": str.maketrans,
-    "os.path.join": lambda *a: "/".join(str(x).rstrip("/") or "" for x in a),
+    "os.path.join": posixpath.join,
+    "os.path.abspath": posixpath.normpath,
+    "os.path.normpath": posixpath.normpath,
+    "os.path.realpath": posixpath.normpath,
     "os.path.expanduser": str,
     "operator.add": operator.add,
     "operator.concat": operator.concat,

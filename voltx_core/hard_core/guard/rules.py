@@ -1,5 +1,6 @@
 """What the guard holds against a call, once it knows what is called and with what."""
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 
@@ -58,6 +59,9 @@ SYSTEM_PATH = re.compile(
     r"^(/(etc|bin|sbin|usr|boot|lib|lib64|dev|proc|sys|root|var)(/|$)|/$|[a-z]:[\\/]|\\\\)"
     r"|^~?/?\.?ssh/authorized_keys",
     re.IGNORECASE,
+)
+SYSTEM_RECORD = re.compile(
+    r"^/(etc|root|var/(log|mail|spool|lib))(/|$)(?!(hostname|os-release|timezone|localtime)$)"
 )
 HARMLESS_DEVICE = re.compile(r"^/dev/(null|stdout|stderr|tty)$")
 STARTUP = re.compile(
@@ -221,7 +225,7 @@ def leaking(call: Call) -> Iterator[Charge]:
 
 def _touching(where: Value, *, writing: bool) -> Iterator[Charge]:
     for value in where.each():
-        text = value.text
+        text = posixpath.normpath(value.text) if value.text else None
         if writing and "temporary" not in value.tags:
             if "listing" in value.tags:
                 yield HARM, "overwrites the files it finds"
@@ -233,6 +237,8 @@ def _touching(where: Value, *, writing: bool) -> Iterator[Charge]:
                 yield HARM, f"overwrites the system's {text!r}"
         if text and SECRET.search(text) and not (writing and STARTUP.search(text)):
             yield PRIVACY, f"opens the secret {text!r}"
+        elif not writing and text and SYSTEM_RECORD.search(text):
+            yield PRIVACY, f"reads the system's records in {text!r}"
         elif text and re.search(r"/dev/([sh]d|nvme|mem|kmem)", text):
             yield HARM, f"opens the device {text!r}"
 
