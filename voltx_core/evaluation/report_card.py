@@ -78,6 +78,8 @@ def read_card(run_id: str, workspace: Workspace) -> Card:
             f"{workspace.url} knows no run {run_id!r}. "
             + (f"Its runs: {', '.join(known)}." if known else "It has none; start one: voltx run.")
         )
+    # How the run as a whole ended; absent while it goes on.
+    run |= workspace.artifacts.get_json(f"runs/{run_id}/outcome.json") or {}
     work = {
         name: workspace.work(name, record["fingerprint"])
         for name, record in run["records"].items()

@@ -15,6 +15,8 @@ STATE_COLOURS = {
     "running": "var(--c2)",
     "failed": "var(--c5)",
     "interrupted": "var(--c4)",
+    "retrying": "var(--c4)",
+    "cancelled": "var(--c4)",
     "waiting": "var(--line)",
 }
 KIND_COLOURS = {"model": "var(--c1)", "ablation": "var(--muted)", "baseline": "var(--c2)"}
@@ -61,7 +63,7 @@ def curve_chart(name: str, curve: Curve, *, width: float = 420, height: float = 
 
 def score_chart(scores: Sequence[Score]) -> str:
     """Points with their confidence intervals on a scale from 0 to 100 %."""
-    left, right, top, row = 300.0, 90.0, 30.0, 26.0
+    left, right, top, row = 210.0, 90.0, 30.0, 26.0
     height = top + row * len(scores) + 12
     marks = []
     for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
@@ -92,16 +94,24 @@ def timeline(stages: Sequence[StageCard], start: datetime, end: datetime) -> str
     height = top + row * len(stages) + 10
     scale = (WIDTH - left - right) / total
     marks = []
-    for tick in svg.ticks(0, total, 6):
+    for tick in svg.time_ticks(total):
         x = left + tick * scale
         marks += [svg.line(x, top - 6, x, height - 6)]
-        marks += [svg.text(x, top - 14, duration(tick) if tick else "0", end="middle")]
+        label = duration(tick).removesuffix(" 00 s").removesuffix(" 00 min") if tick else "0"
+        marks += [svg.text(x, top - 14, label, end="middle")]
     for index, stage in enumerate(stages):
         y = top + row * index
         marks.append(
             svg.text(left - 12, y + 15, f"{stage.number}  {stage.title}", end="end", kind="name")
         )
         colour = STATE_COLOURS.get(stage.state, "var(--muted)")
+        for begun, ended in stage.earlier:
+            x, seconds = (
+                left + (begun - start).total_seconds() * scale,
+                (ended - begun).total_seconds(),
+            )
+            hint = f"{stage.title}: an earlier attempt, {duration(seconds)}"
+            marks.append(svg.bar(x, y + 4, seconds * scale, row - 9, fill="var(--c4)", hint=hint))
         if stage.started_at is None:
             marks.append(svg.text(left + 4, y + 15, stage.state))
             continue

@@ -8,6 +8,7 @@ Verdict = Literal["met", "missed", "not measured"]
 Curve = list[tuple[int, float]]
 
 DONE = ("committed", "reused")
+ENDED_BADLY = ("failed", "blocked", "cancelled")
 """States of a stage whose result exists."""
 
 
@@ -49,11 +50,14 @@ class StageCard:
     title: str
     pool: str
     state: str
-    """``committed``, ``reused``, ``running``, ``failed``, ``interrupted`` or ``waiting``."""
+    """``committed``, ``reused``, ``running``, ``retrying``, ``interrupted``, ``failed``,
+    ``cancelled``, ``blocked``, ``rehearsed`` or ``waiting``."""
     why: str
     fingerprint: str | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    earlier: tuple[tuple[datetime, datetime], ...] = ()
+    """Start and end of the attempts before this one: failed, stopped or killed."""
     work_s: float | None = None
     """What making the result took, in this run or in the one it is reused from."""
     created_at: str | None = None
@@ -78,6 +82,13 @@ class StageCard:
     @property
     def done(self) -> bool:
         return self.state in DONE
+
+    @property
+    def spans(self) -> tuple[tuple[datetime, datetime | None], ...]:
+        """Start and end of every attempt of this run; the end is None while one goes on."""
+        if self.started_at is None or self.state == "reused":
+            return self.earlier
+        return (*self.earlier, (self.started_at, self.finished_at))
 
     def count(self, verdict: Verdict) -> int:
         """How many targets have this verdict."""
@@ -165,4 +176,4 @@ class Card:
         """``complete``, ``failed``, or ``partial``."""
         if all(stage.done for stage in self.stages):
             return "complete"
-        return "failed" if any(s.state == "failed" for s in self.stages) else "partial"
+        return "failed" if any(s.state in ENDED_BADLY for s in self.stages) else "partial"

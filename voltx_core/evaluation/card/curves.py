@@ -31,8 +31,8 @@ def read_curves(lines: Iterable[str]) -> dict[str, Curve]:
 
 
 def smoothed(curve: Curve) -> Curve:
-    """The exponential moving average over about a twentieth of the curve, without start bias."""
-    keep = 1 - 1 / max(1.0, len(curve) / 20)
+    """The exponential moving average over about a fortieth of the curve, without start bias."""
+    keep = 1 - 1 / max(1.0, len(curve) / 40)
     average = weight = 0.0
     smooth = []
     for step, value in curve:

@@ -19,7 +19,7 @@ from voltx_core.store import ArtifactStore, Manifest
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
-RUN_KEYS = ("run_id", "started_at", "config", "stages", "records", "finished_at")
+RUN_KEYS = ("run_id", "started_at", "config", "stages", "records", "finished_at", "state", "report")
 
 
 def gather(
@@ -50,7 +50,7 @@ def gather(
         )
     config = run.get("config", {})
     started = _time(run.get("started_at"))
-    finished = _last_sign(stages) if started else None
+    finished = _time(run.get("finished_at")) or _last_sign(stages)
     overrides, scaled = _settings(config)
     facts = {key: value for key, value in run.items() if key not in RUN_KEYS}
     return Card(
@@ -103,7 +103,8 @@ def _stage(
         why=record.get("why", "not started"),
         fingerprint=record.get("fingerprint"),
         started_at=_time(record.get("started_at")),
-        finished_at=_time(record.get("finished_at")),
+        finished_at=_time(record.get("finished_at")) or _ended(record),
+        earlier=_attempts(record.get("earlier", ())),
         work_s=timings.get("total"),
         created_at=manifest.created_at if manifest else None,
         version=manifest.version if manifest else None,
@@ -125,6 +126,19 @@ def _stage(
         },
         environment=dict(manifest.environment) if manifest else {},
     )
+
+
+def _ended(record: Mapping[str, Any]) -> datetime | None:
+    """The last sign of a stage that neither goes on nor said when it ended: it was killed."""
+    return None if record.get("state") == "running" else _time(record.get("alive_at"))
+
+
+def _attempts(records: Sequence[Mapping[str, Any]]) -> tuple[tuple[datetime, datetime], ...]:
+    spans = (
+        (_time(r.get("started_at")), _time(r.get("finished_at") or r.get("alive_at")))
+        for r in records
+    )
+    return tuple((start, end) for start, end in spans if start and end)
 
 
 def _manifest(
@@ -260,7 +274,7 @@ def _settings(config: Mapping[str, Any]) -> tuple[tuple[Setting, ...], tuple[Set
 
 def _flat(config: VoltxConfig) -> dict[str, Any]:
     """Leaf settings by dotted key, as JSON would hold them."""
-    dumped = {key: value for key, value in dotted(config)}
+    dumped = dict(dotted(config))
     return json.loads(json.dumps(dumped, default=lambda model: model.model_dump(mode="json")))
 
 

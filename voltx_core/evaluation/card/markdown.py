@@ -31,7 +31,8 @@ def _head(card: Card) -> Iterator[str]:
     yield f"# voltx run {card.run_id}"
     yield ""
     counts = [sum(t.verdict == v for t in card.targets) for v in ("met", "missed", "not measured")]
-    yield f"- **State**: {card.state}, {sum(s.done for s in card.stages)} of {len(card.stages)} stages done"
+    done = sum(stage.done for stage in card.stages)
+    yield f"- **State**: {card.state}, {done} of {len(card.stages)} stages done"
     yield f"- **Preset**: {card.preset}, seed {card.seed}"
     started = f", started {card.started_at:%Y-%m-%d %H:%M} UTC" if card.started_at else ""
     yield f"- **Wall time**: {duration(card.time.wall_s)}{started}"

@@ -109,6 +109,18 @@ def arc(x1: float, y1: float, x2: float, y2: float) -> str:
     )
 
 
+SPANS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200)
+
+
+def time_ticks(seconds: float, about: int = 7) -> list[float]:
+    """Round times from 0 to ``seconds``: whole minutes, quarters of an hour, days."""
+    spans = [*SPANS_S, *(86_400 * days for days in (1, 2, 5, 10, 20, 50, 100))]
+    step = next((span for span in spans if seconds / span <= about), spans[-1])
+    if seconds < 2:
+        return ticks(0, seconds, about)
+    return [float(n * step) for n in range(int(seconds / step) + 1)]
+
+
 def ticks(low: float, high: float, about: int = 4) -> list[float]:
     """Round numbers inside [low, high], 1, 2 or 5 times a power of ten apart."""
     import math

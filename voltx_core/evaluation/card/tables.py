@@ -14,7 +14,7 @@ from voltx_core.evaluation.card.formatting import (
     share,
 )
 
-Tone = Literal["", "good", "bad", "quiet", "strong"]
+Tone = Literal["", "good", "bad", "quiet", "strong", "code"]
 MARKS = {"met": "✓ met", "missed": "✗ missed", "not measured": "– not measured"}
 TONES: dict[str, Tone] = {
     "met": "good",
@@ -23,7 +23,16 @@ TONES: dict[str, Tone] = {
     "committed": "good",
     "reused": "good",
     "failed": "bad",
+    "blocked": "bad",
     "waiting": "quiet",
+}
+PARTS = {
+    "stage.preflight": "checks before the start",
+    "stage.pull": "fetching inputs",
+    "stage.resume": "looking for progress to resume",
+    "stage.run": "the work itself",
+    "stage.commit": "storing and verifying results",
+    "checkpoint.saves": "saving progress (during the work)",
 }
 
 
@@ -55,7 +64,7 @@ def stage_table(card: Card) -> Table:
                 Cell(stage.state, TONES.get(stage.state, "")),
                 Cell(_took(stage)),
                 Cell(_measured(stage)),
-                Cell(stage.fingerprint or "", "quiet"),
+                Cell((stage.fingerprint or "")[:12], "code"),
             )
         )
     columns = ("#", "Stage", "State", "Time", "Targets", "Fingerprint")
@@ -72,7 +81,7 @@ def score_table(scores: Sequence[Score]) -> Table:
             Cell(share(s.value), "" if s.value is not None else "quiet"),
             Cell(interval(s.low, s.high)),
             Cell("" if s.problems is None else number(s.problems)),
-            Cell(s.note, "bad" if s.note == "contaminated" else "quiet"),
+            Cell(s.note, "bad"),
         )
         for s in scores
     ]
@@ -133,7 +142,7 @@ def time_table(card: Card) -> Table:
         ("sum over the stages", duration(time.stages_s)),
         ("won by running stages side by side", duration(time.overlapped_s)),
     ]
-    rows += [(f"within the stages: {part}", duration(s)) for part, s in time.parts_s.items()]
+    rows += [(f"of the stages: {PARTS.get(n, n)}", duration(s)) for n, s in time.parts_s.items()]
     return Table(("Share of the time", ""), _plain(rows), frozenset({1}))
 
 
@@ -149,9 +158,9 @@ def lineage_table(card: Card) -> Table:
             (
                 Cell(stage.number),
                 Cell(stage.title, "strong"),
-                Cell(stage.fingerprint or stage.state, "" if stage.fingerprint else "quiet"),
+                Cell(stage.fingerprint or stage.state, "code" if stage.fingerprint else "quiet"),
                 Cell("" if stage.version is None else str(stage.version)),
-                Cell("; ".join(made) or "nothing"),
+                Cell("; ".join(made) or "nothing", "code"),
             )
         )
     return Table(("#", "Stage", "Fingerprint", "Version", "Inputs (made by) sha256"), tuple(rows))

@@ -18,11 +18,7 @@ def account(
         finished_at: Its last sign of life.
         stages: Those that were reused count as no work: their time was spent in another run.
     """
-    spans = [
-        (stage.started_at, stage.finished_at or finished_at)
-        for stage in stages
-        if stage.started_at is not None and stage.state != "reused"
-    ]
+    spans = [(start, end or finished_at) for stage in stages for start, end in stage.spans]
     known = [(start, end) for start, end in spans if end is not None and end > start]
     wall_s = None
     if started_at is not None and finished_at is not None:
