@@ -68,6 +68,8 @@ TINY: dict[str, Any] = {
     "languages": {
         "problems": 60,
         "evaluation_problems": 8,
+        "vocabulary": 512,
+        "decoder_tokens": 160,
         "decoder_width": 48,
         "decoder_blocks": 1,
         "steps": 10,
@@ -146,6 +148,8 @@ LAPTOP: dict[str, Any] = {
     "languages": {
         "problems": 1_500,
         "evaluation_problems": 60,
+        "vocabulary": 768,
+        "decoder_tokens": 128,
         "decoder_width": 96,
         "decoder_blocks": 2,
         "steps": 250,

@@ -304,8 +304,6 @@ class ScalingConfig(Section):
     batch: Positive = 16
     accumulation: Positive = 8
     """Micro-batches an optimizer step; the effective batch is ``batch``."""
-    processes: Positive = 1
-    """Data-parallel ranks started through torchrun."""
     distillation_weight: float = 1.0
     optimizer: OptimizerConfig = OptimizerConfig(lr=5e-5)
 
@@ -316,6 +314,8 @@ class LanguagesConfig(Section):
     problems: Positive = 10_000
     """Generated training problems a language."""
     evaluation_problems: Positive = 500
+    vocabulary: Annotated[int, Field(ge=300, le=65_536)] = 32_768
+    decoder_tokens: Positive = 384
     decoder_width: Positive = 320
     decoder_blocks: Positive = 5
     steps: Positive = 20_000
@@ -448,11 +448,6 @@ class VoltxConfig(Section):
             problems.append(
                 f"languages.decoder_width ({self.languages.decoder_width}) must be a multiple of "
                 f"translator.decoder_heads ({t.decoder_heads})"
-            )
-        if self.scaling.batch % self.scaling.processes:
-            problems.append(
-                f"scaling.batch ({self.scaling.batch}) must be a multiple of "
-                f"scaling.processes ({self.scaling.processes})"
             )
         s = self.soft_core
         smallest = SizeConfig(width=s.width, blocks=s.blocks)

@@ -12,7 +12,6 @@ from voltx_core.config.schema import SoftCoreConfig
 from voltx_core.frame import SLOTS, TensorFrame, normalise
 from voltx_core.soft_core.fno import FourierBody
 
-ATTENTION_WIDTH = 256
 HEADS = 4
 FREQUENCIES = 64
 
@@ -97,7 +96,7 @@ class QueryAttention(nn.Module):
 
     def __init__(self, slot_width: int, width: int) -> None:
         super().__init__()
-        inner = min(width, ATTENTION_WIDTH)
+        inner = slot_width  # does not depend on the width, so that growth keeps the function
         self.norm = nn.RMSNorm(width)
         self.q = nn.Linear(width, inner, bias=False)
         self.kv = nn.Linear(slot_width, 2 * inner, bias=False)
