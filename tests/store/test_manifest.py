@@ -1,6 +1,7 @@
 """Manifests on disk: whatever happens to their bytes, they are right or refused."""
 
 import json
+import math
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +14,11 @@ from voltx_core.store import ArtifactEntry, CorruptObjectError, FileEntry, Manif
 from voltx_core.store.manifest import decode, encode
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
@@ -50,6 +55,14 @@ def read(data: bytes) -> Manifest:
 @given(MANIFESTS)
 def test_a_manifest_reads_back_as_it_was_written(manifest: Manifest) -> None:
     assert read(encode(manifest)) == manifest
+
+
+def test_numbers_that_json_does_not_have_become_null() -> None:
+    manifest = EXAMPLE.model_copy(update={"environment": {"a": math.inf, "b": [math.nan, 1.5]}})
+    data = encode(manifest)
+    assert b"Infinity" not in data
+    assert b"NaN" not in data
+    assert read(data).environment == {"a": None, "b": [None, 1.5]}
 
 
 @given(st.integers(0), st.integers(1, 255))

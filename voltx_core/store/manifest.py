@@ -121,7 +121,7 @@ RecordT = TypeVar("RecordT", Manifest, Progress)
 
 
 def encode(record: Manifest | Progress) -> bytes:
-    """The record as sealed JSON."""
+    """The record as sealed JSON; NaN and infinities, which JSON has not, become null."""
     fields = record.model_dump(mode="json")
     return (json.dumps(fields | {SEAL: _seal(fields)}, indent=2, sort_keys=True) + "\n").encode()
 

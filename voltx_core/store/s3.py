@@ -50,8 +50,8 @@ class S3Store:
     Args:
         url: ``s3://bucket/prefix``.
         endpoint_url: The server; default from the environment, else AWS.
-        part_bytes: Least size of the parts of a multipart upload or ranged download; S3 asks
-            for 5 MiB or more.
+        part_bytes: Least size of the parts of an upload (S3 asks for 5 MiB or more); downloads
+            go in ranges of twice that.
         threads: Parts in flight at once, for all transfers of this store together.
         attempts: Tries of each request.
         connect_timeout_s: Seconds for one try to connect.
@@ -63,8 +63,8 @@ class S3Store:
         url: str,
         *,
         endpoint_url: str | None = None,
-        part_bytes: int = 16 << 20,
-        threads: int = 8,
+        part_bytes: int = 8 << 20,
+        threads: int = 10,
         attempts: int = 5,
         connect_timeout_s: float = 10.0,
         page_keys: int = 1000,
@@ -251,7 +251,7 @@ class S3Store:
             answer = self._client.put_object(
                 **self._target(key),
                 Body=data,
-                ContentMD5=content_md5(data),
+                ContentMD5=content_md5(md5(data)),
                 Metadata=metadata,
                 **conditions,
             )

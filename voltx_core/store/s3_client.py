@@ -72,7 +72,7 @@ def _add_content_md5(request: Any, **_: Any) -> None:
     """Older servers refuse DeleteObjects without this header; boto3 no longer sends it."""
     body = request.data if isinstance(request.data, bytes) else str(request.data).encode()
     if "Content-MD5" not in request.headers:
-        request.headers["Content-MD5"] = content_md5(body)
+        request.headers["Content-MD5"] = content_md5(md5(body))
 
 
 def md5(data: bytes) -> bytes:
@@ -80,9 +80,9 @@ def md5(data: bytes) -> bytes:
     return hashlib.md5(data, usedforsecurity=False).digest()
 
 
-def content_md5(data: bytes) -> str:
-    """The value of a Content-MD5 header: servers refuse a body that does not match it."""
-    return base64.b64encode(md5(data)).decode()
+def content_md5(digest: bytes) -> str:
+    """The value of a Content-MD5 header: servers refuse a body without this ``md5``."""
+    return base64.b64encode(digest).decode()
 
 
 def error_code(error: BaseException | None) -> str:

@@ -68,7 +68,12 @@ class PartTransfer:
     pool: ThreadPoolExecutor
     target: dict[str, str]
     part_bytes: int
-    in_flight: int = 4
+    in_flight: int = 8
+
+    @property
+    def _range_bytes(self) -> int:
+        # A range is streamed to disk, a part waits in memory: ranges may be larger.
+        return 2 * self.part_bytes
 
     def upload(self, path: Path, sha256: str) -> tuple[str, str]:
         """Send a file as a multipart upload, going on with one that was broken off.
@@ -112,7 +117,7 @@ class PartTransfer:
         """
         with path.open("xb") as file:
             file.truncate(size)
-            ranges = range(0, size, self.part_bytes)
+            ranges = range(0, size, self._range_bytes)
             _gather(
                 [self.pool.submit(self._fetch_range, file, start, size, etag) for start in ranges]
             )
@@ -185,12 +190,12 @@ class PartTransfer:
             UploadId=upload_id,
             PartNumber=number,
             Body=data,
-            ContentMD5=content_md5(data),
+            ContentMD5=content_md5(own),
         )
         return answer["ETag"].strip('"'), own
 
     def _fetch_range(self, file: BinaryIO, start: int, size: int, etag: str) -> None:
-        stop = min(start + self.part_bytes, size)
+        stop = min(start + self._range_bytes, size)
         # One range that is everything is asked for plainly: some servers botch ranged answers.
         ranged = {} if stop - start == size else {"Range": f"bytes={start}-{stop - 1}"}
 

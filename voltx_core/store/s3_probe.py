@@ -6,7 +6,7 @@ from typing import Any
 
 from voltx_core.errors import StoreError
 from voltx_core.store.keys import RESERVED
-from voltx_core.store.s3_client import content_md5, error_status
+from voltx_core.store.s3_client import content_md5, error_status, md5
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def honours_conditions(client: Any, bucket: str, prefix: str) -> bool:
     url = f"s3://{bucket}/{prefix}"
     target = {"Bucket": bucket, "Key": f"{prefix}{RESERVED}-probe/{uuid.uuid4().hex}"}
     first, second = uuid.uuid4().bytes, uuid.uuid4().bytes
-    client.put_object(**target, Body=first, ContentMD5=content_md5(first))
+    client.put_object(**target, Body=first, ContentMD5=content_md5(md5(first)))
     try:
         refused = _refuses(client, target, second)
         body = client.get_object(**target)["Body"].read()
