@@ -31,18 +31,10 @@ def walk_folders(data_dir: Path) -> Iterator[tuple[Path, list[str]]]:
         yield Path(root), sorted(files)
 
 
-def find_published(data_dir: Path, pattern: str) -> Path | None:
-    """The one file whose name, compression suffix aside, matches ``pattern``.
+def published_files(data_dir: Path, pattern: str) -> list[Path]:
+    """All files whose name, compression suffix aside, matches a shell pattern, in sorted order.
 
-    Args:
-        data_dir: searched with all its folders.
-        pattern: shell pattern of the published name, e.g. ``mbjp_release_v1*.jsonl``.
-
-    Returns:
-        The path, or None. Of a plain and a compressed twin in one folder the plain one.
-
-    Raises:
-        DataError: several different files match; guessing would make results depend on luck.
+    Of a plain and a compressed twin in one folder only the plain one.
     """
     found: dict[tuple[Path, str], Path] = {}
     for folder, names in walk_folders(data_dir):
@@ -52,10 +44,24 @@ def find_published(data_dir: Path, pattern: str) -> Path | None:
             if fnmatch.fnmatchcase(bare, pattern):
                 # Sorted names: "x.jsonl" precedes "x.jsonl.gz", so the plain twin is kept.
                 found.setdefault((folder, bare), path)
+    return list(found.values())
+
+
+def find_published(data_dir: Path, pattern: str) -> Path | None:
+    """The one file that `published_files` finds, or None.
+
+    Args:
+        data_dir: searched with all its folders.
+        pattern: shell pattern of the published name, e.g. ``mbjp_release_v1*.jsonl``.
+
+    Raises:
+        DataError: several different files match; guessing would make results depend on luck.
+    """
+    found = published_files(data_dir, pattern)
     if len(found) > 1:
-        listed = ", ".join(str(path.relative_to(data_dir)) for path in found.values())
+        listed = ", ".join(str(path.relative_to(data_dir)) for path in found)
         raise DataError(
             f"{data_dir}: several files match {pattern!r}: {listed}. Keep one of them below this "
             f"folder, or name a folder that holds only one."
         )
-    return next(iter(found.values()), None)
+    return found[0] if found else None
