@@ -8,11 +8,12 @@ import difflib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any, cast, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_jsonable_python
 
-from voltx_core.config.presets import PRESET_NAMES, PRESETS, PresetName
+from voltx_core.config.presets import PRESET_NAMES, PRESETS
 from voltx_core.config.schema import VoltxConfig
 from voltx_core.errors import ConfigError
 
@@ -40,7 +41,7 @@ def resolve(
             f"Presets: {', '.join(PRESET_NAMES)}."
         )
     environ = os.environ if environ is None else environ
-    values = _merge({}, PRESETS[cast(PresetName, preset)])
+    values = _merge({}, PRESETS[preset])
     values["preset"] = preset
     mistakes: list[str] = []
     for key, value in _pairs(overrides, mistakes):
@@ -49,14 +50,14 @@ def resolve(
             mistakes.append(mistake)
         else:
             _merge(values, _nested(key, value))
-    directory = environ.get("VOLTX_DATA_DIR")
-    if directory and values.setdefault("data", {}).get("directory") is None:
-        values["data"]["directory"] = os.path.abspath(directory)
+    directory, data = environ.get("VOLTX_DATA_DIR"), values.setdefault("data", {})
+    if directory and isinstance(data, dict) and data.get("directory") is None:
+        data["directory"] = os.path.abspath(directory)
     config = None
     try:
         config = VoltxConfig.model_validate(_with_defaults(VoltxConfig(), values))
     except ValidationError as error:
-        mistakes += [_explain(item) for item in error.errors()]
+        mistakes += [text for item in error.errors() for text in _explain(item)]
     if mistakes or config is None:
         raise ConfigError(
             f"The configuration has {len(mistakes)} mistake{'s' * (len(mistakes) > 1)}:\n"
@@ -81,7 +82,7 @@ def lookup(section: BaseModel, path: str) -> Any:
     value: Any = section
     for name in path.split("."):
         value = getattr(value, name)
-    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    return to_jsonable_python(value)
 
 
 def _pairs(
@@ -103,18 +104,21 @@ def _pairs(
 
 def _unknown(key: str) -> str | None:
     """What is wrong with a dotted key, or None."""
+    if key == "preset":
+        return "'preset' is chosen as such and not overridden; write for example --preset tiny"
     section: type[BaseModel] | None = VoltxConfig
-    seen = ""
-    for name in key.split("."):
+    names = key.split(".")
+    for depth, name in enumerate(names):
         if section is None:
-            return f"{key!r}: {seen[:-1]!r} is a value, it has no {name!r}"
+            return f"{key!r}: {'.'.join(names[:depth])!r} is a value, it has no {name!r}"
         if name not in section.model_fields:
             known = [k for k, _ in dotted(VoltxConfig())]
             return f"Unknown key {key!r}{_nearest(key, known)}"
         annotation = section.model_fields[name].annotation
+        if get_origin(annotation) is dict and depth == len(names) - 2:
+            return None  # one entry of a table, such as the price of one pool
         is_section = isinstance(annotation, type) and issubclass(annotation, BaseModel)
         section = cast(type[BaseModel], annotation) if is_section else None
-        seen += f"{name}."
     return None
 
 
@@ -152,14 +156,17 @@ def _with_defaults(section: BaseModel, values: Mapping[str, Any]) -> dict[str, A
         given = values.get(name)
         if isinstance(default, BaseModel) and isinstance(given, Mapping):
             merged[name] = _with_defaults(default, given)
+        elif isinstance(default, dict) and isinstance(given, Mapping):
+            merged[name] = {**default, **given}
         elif name not in values:
             merged[name] = default
     return merged
 
 
-def _explain(item: Any) -> str:
+def _explain(item: Any) -> list[str]:
+    """One error of pydantic in words; a check of several settings may have found several."""
     where = ".".join(str(part) for part in item["loc"])
     message = item["msg"].removeprefix("Value error, ")
     if item["type"] == "value_error":
-        return f"{where}: {message}" if where else message
-    return f"{where} = {item['input']!r}: {message}"
+        return [f"{where}: {text}" if where else text for text in message.split("\n")]
+    return [f"{where} = {item['input']!r}: {message}"]

@@ -459,5 +459,5 @@ class VoltxConfig(Section):
                 )
             smallest = rung
         if problems:
-            raise ValueError("; ".join(problems))
+            raise ValueError("\n".join(problems))
         return self
