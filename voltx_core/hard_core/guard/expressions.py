@@ -1,7 +1,7 @@
 """Evaluates expressions as far as they can be known, and charges the calls in them."""
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from voltx_core.hard_core.axioms import Axiom
@@ -33,6 +33,7 @@ ONLY_LOOKS = frozenset(
     for name in words("isinstance issubclass type id callable hasattr repr print len bool")
 )
 """Functions that do nothing with a function they are given."""
+SHOWS = frozenset({"builtins.print", "builtins.repr"})
 MUTATORS = words(
     "append extend insert remove pop clear update sort reverse add setdefault discard popitem "
     "__setitem__ __delitem__"
@@ -379,6 +380,8 @@ class Expressions:
         """What calling ``called`` gives, after charging what it does."""
         keywords, path = keywords or {}, called.path
         if path in ONLY_LOOKS:
+            if path in SHOWS and any(v.path == "os.environ" for v in arguments):
+                self.charge(Axiom.PRIVACY, "collects the whole environment")
             return mixed(arguments)
         special = self._special(called, arguments, keywords)
         if special is not None:
@@ -406,7 +409,10 @@ class Expressions:
         if path in ("builtins.getattr", "builtins.object.__getattribute__") and rest:
             return self._getattr(first, rest[0], rest[1:])
         if path in IMPORTERS:
-            return self._import(path, arguments[0] if arguments else keywords.get("name", UNKNOWN))
+            name = first if arguments else keywords.get("name", UNKNOWN)
+            return self._import(
+                name, whole="import_module" in path or _from_list(arguments, keywords)
+            )
         if path in EXECUTORS:
             return self._execute(path, first)
         if path == "builtins.vars" and arguments and first.path:
@@ -441,12 +447,11 @@ class Expressions:
                 self.charge(Axiom.HONESTY, f"picks from {each.path} by a name that cannot be read")
         return UNKNOWN
 
-    def _import(self, path: str, name: Value) -> Value:
+    def _import(self, name: Value, *, whole: bool) -> Value:
         if name.text is None:
             self.charge(Axiom.HONESTY, "imports a module by a name that cannot be read")
             return UNKNOWN
-        module = name.text if path == "importlib.import_module" else name.text.split(".")[0]
-        return Value(path=canonical(module), hidden=True)
+        return Value(path=canonical(name.text if whole else name.text.split(".")[0]), hidden=True)
 
     def _execute(self, path: str, code: Value) -> Value:
         results = []
@@ -568,6 +573,12 @@ class Expressions:
             self.charge(axiom, reason)
         if charges and hidden:
             self.charge(Axiom.HONESTY, f"hides that it {charges[0][1]}")
+
+
+def _from_list(arguments: Sequence[Value], keywords: Mapping[str, Value]) -> bool:
+    """Whether ``__import__`` is asked for a submodule itself (by a ``fromlist``)."""
+    given = keywords.get("fromlist", arguments[3] if len(arguments) > 3 else None)
+    return given is not None and bool(given.constant)
 
 
 def element_of(value: Value) -> Value:

@@ -61,7 +61,8 @@ SYSTEM_PATH = re.compile(
     re.IGNORECASE,
 )
 SYSTEM_RECORD = re.compile(
-    r"^/(etc|root|var/(log|mail|spool|lib))(/|$)(?!(hostname|os-release|timezone|localtime)$)"
+    r"^/(etc|root|proc|sys|var/(log|mail|spool|lib))(/|$)"
+    r"(?!(hostname|os-release|timezone|localtime|cpuinfo|meminfo|stat|loadavg|uptime)$)"
 )
 HARMLESS_DEVICE = re.compile(r"^/dev/(null|stdout|stderr|tty)$")
 STARTUP = re.compile(
