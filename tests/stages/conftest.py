@@ -122,7 +122,7 @@ def stage_run(tmp_path) -> RunStage:
             inputs={need: inputs[need] for need in spec.needs},
             folder=folder,
             device="cpu",
-            checkpoints=Checkpoints(tmp_path / home / "progress", **{"interval_s": 0} | settings),
+            checkpoints=Checkpoints(tmp_path / home / "progress", **{"interval_s": 1e9} | settings),
             observer=Notebook(),
             stop=StopFlag() if stop is None else stop,  # an unset flag is falsy
         )

@@ -214,11 +214,18 @@ class VinciGPT(nn.Module):
         self._initialise(generator)
 
     def _initialise(self, generator: torch.Generator | None) -> None:
-        """N(0, .02), and branches that write to the residual stream start smaller (GPT-2)."""
+        """Matrices N(0, 1/fan-in), smaller where a branch adds to the residual stream (GPT-2).
+
+        The usual constant .02 suits widths near 2,000; at a width of 128 it starts so small that
+        a short training never recovers. The table starts so that logits have deviation 1/2.
+        """
         for name, weight in self.named_parameters():
             if weight.ndim == 2:
-                residual = name.endswith(("output.weight", "down.weight"))
-                std = 0.02 / math.sqrt(2 * self.shape.layers) if residual else 0.02
+                std = weight.shape[1] ** -0.5
+                if name == "embedding.weight":
+                    std /= 2
+                elif name.endswith(("output.weight", "down.weight")):
+                    std /= math.sqrt(2 * self.shape.layers)
                 nn.init.normal_(weight, std=std, generator=generator)
 
     def forward(

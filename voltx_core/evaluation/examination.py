@@ -86,10 +86,14 @@ class Examiner:
             if key not in self._verdicts
         }
         if fresh:
-            found = self._judge.run(list(fresh.values()), should_stop=self._stop)
+            found = self._judge.run(list(fresh.values()), should_stop=self._stopped)
             self._verdicts.update(zip(fresh, found, strict=True))
             self.executed += len(fresh)
         return [self._verdicts[key] for key in keys]
+
+    def _stopped(self) -> bool:
+        # A bare StopFlag would not do: it is falsy until set, as if no one could ask to stop.
+        return bool(self._stop())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,10 @@ class Exam:
         """Problems that the model may have been trained on."""
         return sum(bool(problem.traits.get("contaminated")) for problem in self.problems)
 
+    def metric(self, name: str) -> str:
+        """Name of a metric on this exam; without a suffix it means the held-out problems."""
+        return name if self.name == HELD_OUT else f"{name}_{self.name}"
+
 
 def generated_exams(folder: Path, most: int) -> list[Exam]:
     """The generated sets in the problems folder, phrasing in its two halves.

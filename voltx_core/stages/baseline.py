@@ -121,8 +121,8 @@ def _examine(run: StageRun, model: Any, tokenizer: Any, report: StageReport) -> 
                 system, exam, answers, ks=(), resamples=RESAMPLES, seed=run.config.seed, sampling=""
             )
             table.append(row)
-            report.metrics[f"{exam.name}_pass_1"] = row["pass@1"]
-            report.metrics[f"{exam.name}_valid_syntax"] = row["valid syntax"]
+            report.metrics[exam.metric("pass@1")] = row["pass@1"]
+            report.metrics[exam.metric("valid_share")] = row["valid syntax"]
     report.tables["Transformer baseline"] = table
 
 

@@ -54,10 +54,10 @@ SPEC = StageSpec(
     pool="gpu",
     judges=True,
     targets=(
-        Target("humaneval_pass_1", ">", 0.25, "HumanEval pass@1 > 25 %"),
-        Target("apps_interview_pass_1", ">", 0.15, "APPS interview pass@1 > 15 %"),
+        Target("pass@1_humaneval", ">", 0.25, "HumanEval pass@1 > 25 %"),
+        Target("pass@1_apps_interview", ">", 0.15, "APPS interview pass@1 > 15 %"),
         Target(
-            "compositions_lead",
+            "lead_compositions",
             ">",
             0.0,
             "more held-out compositions solved than by the equal-FLOP transformer",
@@ -251,14 +251,14 @@ def _metrics(
 
     for exam in exams:
         ours = answers[FINAL, exam.name]
-        report.metrics[f"{exam.name}_pass_1"] = sum(a.greedy for a in ours) / len(ours)
+        report.metrics[exam.metric("pass@1")] = sum(a.greedy for a in ours) / len(ours)
         theirs = answers["baseline", exam.name]
         lead = bootstrap_difference(
             [a.greedy for a in ours], [a.greedy for a in theirs], resamples=resamples, seed=seed
         )
-        report.metrics[f"{exam.name}_lead"] = lead.mean
-        report.metrics[f"{exam.name}_lead_low"] = lead.low
-        report.metrics[f"{exam.name}_lead_high"] = lead.high
+        report.metrics[exam.metric("lead")] = lead.mean
+        report.metrics[exam.metric("lead_low")] = lead.low
+        report.metrics[exam.metric("lead_high")] = lead.high
         if exam.contaminated:
             report.notes.append(
                 f"{exam.name}: {exam.contaminated} of {len(exam.problems)} problems are "
@@ -266,7 +266,7 @@ def _metrics(
             )
     interview = [a.greedy for a in answers.get((FINAL, "apps"), []) if a.difficulty == "interview"]
     if interview:
-        report.metrics["apps_interview_pass_1"] = sum(interview) / len(interview)
+        report.metrics["pass@1_apps_interview"] = sum(interview) / len(interview)
 
 
 def _loop(
