@@ -108,8 +108,8 @@ def test_only_python_files_are_mined():
 
 
 def test_pairs_of_real_sources_parse_are_one_function_and_hide_their_docstring():
-    pairs = [pair for file in harvest_sources(max_files=150, seed=7) for pair in mine_file(file)]
-    assert len(pairs) > 100
+    pairs = [pair for file in harvest_sources(max_files=60, seed=7) for pair in mine_file(file)]
+    assert len(pairs) > 50
     for pair in pairs:
         (function,) = ast.parse(pair.code).body
         assert isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)

@@ -106,11 +106,12 @@ def _memoises(function: Function) -> bool:
 
 
 def _called_name(call: ast.Call) -> str | None:
-    callee = call.func
-    if isinstance(callee, ast.Name):
-        return callee.id
-    of_self = isinstance(callee, ast.Attribute) and isinstance(callee.value, ast.Name)
-    return callee.attr if of_self and callee.value.id in ("self", "cls") else None
+    match call.func:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name):
+            return name
+    return None
 
 
 def _halves_interval(loop: ast.While) -> bool:

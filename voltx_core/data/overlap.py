@@ -267,8 +267,8 @@ def _window_sums(mask: np.ndarray, n: int) -> np.ndarray:
     """How many of each ``n`` neighbours are set, ``[max(0, len(mask) - n + 1)]``."""
     if len(mask) < n:
         return np.empty(0, dtype=np.int64)
-    sums = np.concatenate([[0], np.cumsum(mask)])
-    return sums[n:] - sums[:-n]
+    sums = np.concatenate([[0], np.cumsum(mask)]).astype(np.int64)
+    return np.subtract(sums[n:], sums[:-n])
 
 
 def _tokens(problem: Problem, channel: Channel) -> list[str]:

@@ -45,7 +45,11 @@ def _swappable(tree: ast.Module) -> Iterator[tuple[ast.Assign, ast.Assign]]:
             continue
         for block in _blocks(function):
             for first, second in pairwise(block):
-                if _independent(first, second):
+                if (
+                    isinstance(first, ast.Assign)
+                    and isinstance(second, ast.Assign)
+                    and _independent(first, second)
+                ):
                     yield first, second
 
 
@@ -62,12 +66,12 @@ def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
                 yield from _blocks(child)
 
 
-def _independent(first: ast.stmt, second: ast.stmt) -> bool:
-    if not (_is_plain(first) and _is_plain(second)):
-        return False
-    one, other = first.targets[0].id, second.targets[0].id
+def _independent(first: ast.Assign, second: ast.Assign) -> bool:
+    one, other = _plain_target(first), _plain_target(second)
     return (
-        one != other
+        one is not None
+        and other is not None
+        and one != other
         and one not in _names(second.value)
         and other not in _names(first.value)
         # On neighbouring lines, nothing in between.
@@ -76,14 +80,15 @@ def _independent(first: ast.stmt, second: ast.stmt) -> bool:
     )
 
 
-def _is_plain(statement: ast.stmt) -> bool:
-    return (
-        isinstance(statement, ast.Assign)
-        and statement.lineno == statement.end_lineno
+def _plain_target(statement: ast.Assign) -> str | None:
+    """The name that a one-line assignment of an inert value binds."""
+    target = statement.targets[0]
+    plain = (
+        statement.lineno == statement.end_lineno
         and len(statement.targets) == 1
-        and isinstance(statement.targets[0], ast.Name)
         and _is_inert(statement.value)
     )
+    return target.id if plain and isinstance(target, ast.Name) else None
 
 
 def _is_inert(value: ast.expr) -> bool:

@@ -84,7 +84,7 @@ def _choose_held_out(material: dict[str, list[Material]], rng: random.Random) ->
     Sources are alike when they offer the same kinds of material. Where that leaves a kind without
     a held-out source, one more is taken; training always keeps a source of every kind.
     """
-    kinds = {
+    kinds: dict[str, frozenset[str]] = {
         name: frozenset(kind for item in items for kind in item.texts)
         for name, items in material.items()
     }
@@ -157,7 +157,7 @@ def _draw(
     (source,) = rng.choices(list(by_source), weights)
     item = rng.choice(by_source[source])
     return Intent(
-        text=template.format_map(item.texts),
+        text=template.format(**item.texts),
         strands=tuple(strand for strand in STRANDS if strand in strands),
         template=template,
         source=source,

@@ -104,7 +104,7 @@ def _problem(path: Path, row: Row, language: Language) -> Problem:
 def _test(path: Path, row: Row, language: Language) -> str:
     match language:
         case "javascript":
-            return THROWING_ASSERT + row["test"]
+            return f"{THROWING_ASSERT}{row['test']}"
         case "rust":
             return _runnable_rust(row["test"], f"{path}: {row['task_id']}")
         case "go":

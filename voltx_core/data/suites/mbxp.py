@@ -11,7 +11,10 @@ from voltx_core.data.problem import Problem
 from voltx_core.data.suites import mbpp
 from voltx_core.data.suites.rows import published_rows, suite_traits, tidy_code
 
-PATTERNS = {"java": "mbjp_release_v*.jsonl", "javascript": "mbjsp_release_v*.jsonl"}
+PATTERNS: dict[Literal["java", "javascript"], str] = {
+    "java": "mbjp_release_v*.jsonl",
+    "javascript": "mbjsp_release_v*.jsonl",
+}
 SPLITS = mbpp.SPLITS
 
 LODASH_IMPORT = 'const _ = require("lodash")'
