@@ -4,10 +4,8 @@ One module per set, all giving `Problem`s. What every converted problem keeps to
 
 - ``solution`` (and so any candidate) is a complete module: signature, body, closing braces,
   imports. It is ``""`` where the set publishes none, or none that was accepted.
-- A Python test is a snippet run after the candidate. A JavaScript, Java or Rust test is text
-  appended to the candidate; together they are one program (``Main.java`` for Java) that ends with
-  an error when the candidate is wrong. A Go test is a second file of ``package main`` for
-  ``go test``.
+- A test is statements of the problem's language, run after the candidate, that throw or panic when
+  it is wrong. They need the bare toolchain only; imports of Go tests are in ``setup``.
 - ``traits`` always holds ``exam`` (a score is reported on it), ``train_allowed`` (licence and
   split permit training), ``licence`` and ``split``; sometimes ``requires``: packages the published
   code imports and a bare toolchain lacks.

@@ -18,6 +18,7 @@ from voltx_core.data.jsonl import Row, read_jsonl
 from voltx_core.data.problem import Problem
 from voltx_core.data.python_source import parse_python
 from voltx_core.data.suites.apps_tests import (
+    CALL_SETUP,
     UnusableTests,
     parse_published_json,
     printed_tests,
@@ -33,15 +34,6 @@ log = logging.getLogger(__name__)
 SPLITS = ("train", "test")
 FILES = {"train.jsonl": "train", "test.jsonl": "test", "apps_selected.jsonl": "train"}
 """Published file names and their split; ``apps_selected`` uses the numbers of train."""
-
-CALL_SETUP = """\
-import bisect, collections, functools, heapq, itertools, math, operator, random, re, string, sys
-from collections import Counter, OrderedDict, defaultdict, deque
-from functools import cmp_to_key, lru_cache, reduce
-from itertools import accumulate, combinations, permutations, product
-from typing import Any, Dict, List, Optional, Set, Tuple, Union
-"""
-"""What the sites of call-based problems import for everybody, and the solutions presume."""
 
 Verify = Callable[[Problem], bool]
 """Does the problem's ``solution`` pass the problem's tests? Given by whoever owns a judge."""

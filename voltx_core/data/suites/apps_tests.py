@@ -8,11 +8,19 @@ from typing import Any
 
 from voltx_core.data.problem import StdioTest, Test
 
-# A function may return tuples where JSON could only write lists.
-LISTED = """\
+CALL_SETUP = """\
+import bisect, collections, functools, heapq, itertools, math, operator, random, re, string, sys
+from collections import Counter, OrderedDict, defaultdict, deque
+from functools import cmp_to_key, lru_cache, reduce
+from itertools import accumulate, combinations, permutations, product
+from typing import Any, Dict, List, Optional, Set, Tuple, Union
+
+
 def listed(value):
     return [listed(item) for item in value] if isinstance(value, (list, tuple)) else value
 """
+"""What the sites of call-based problems import for everybody, and the solutions presume; and what
+the tests call, because a function may return tuples where JSON could only write lists."""
 
 
 class UnusableTests(Exception):
@@ -78,7 +86,7 @@ def _call_test(name: str, arguments: Sequence[Any], expected: Any) -> str:
     # As in the authors' harness: an expected list may be the value itself or wrap it.
     accepted = [expected, expected[0]] if isinstance(expected, list) and expected else [expected]
     call = f"{name}({', '.join(repr(_integer_keys(value)) for value in arguments)})"
-    return f"{LISTED}assert listed({call}) in {[_integer_keys(value) for value in accepted]!r}"
+    return f"assert listed({call}) in {[_integer_keys(value) for value in accepted]!r}"
 
 
 def _printed_test(name: str, parameters: int, case: Mapping[str, Any]) -> str:
@@ -86,7 +94,7 @@ def _printed_test(name: str, parameters: int, case: Mapping[str, Any]) -> str:
     if len(lines) != parameters:
         raise UnusableTests(f"{len(lines)} arguments for {parameters} parameters")
     call = f"{name}({', '.join(repr(_literal(line)) for line in lines)})"
-    return f"{LISTED}assert str(listed({call})).strip() == {_joined(case['output']).strip()!r}"
+    return f"assert str(listed({call})).strip() == {_joined(case['output']).strip()!r}"
 
 
 def _literal(text: str) -> Any:

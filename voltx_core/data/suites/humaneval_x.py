@@ -1,8 +1,8 @@
 """HumanEval-X: HumanEval in five languages with solutions, an exam (Zheng et al. 2023, Apache-2.0).
 
-Published as ``humaneval_{python,js,java,go,rust}.jsonl``. Some tests rely on packages or flags a
-bare toolchain lacks; they are rewritten so that a wrong candidate fails with the toolchain alone:
-JavaScript's ``console.assert`` only prints, Rust's ``#[test]`` needs a harness, Go's want testify.
+Published as ``humaneval_{python,js,java,go,rust}.jsonl``. The tests are whole programs or files for
+a test harness, and some cannot fail as they stand (JavaScript's ``console.assert`` only prints).
+They become statements that throw when the candidate is wrong and need no package.
 """
 
 import re
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from voltx_core.data.jsonl import Row
 from voltx_core.data.problem import Language, Problem
+from voltx_core.data.suites.foreign_tests import call_java_main, go_statements
 from voltx_core.data.suites.rows import published_rows, suite_traits, tidy_code
 from voltx_core.errors import DataError
 
@@ -21,7 +22,6 @@ PATTERNS: dict[Language, str] = {
     "rust": "humaneval_rust.jsonl",
 }
 SPLITS = ("test",)
-TESTIFY = "github.com/stretchr/testify/assert"
 
 DECLARED_NAME: dict[Language, str] = {
     "python": r"^def (\w+)\(",
@@ -35,19 +35,6 @@ THROWING_ASSERT = """\
 console.assert = (holds, ...words) => {
     if (!holds) throw new Error(["assertion failed", ...words].join(" "));
 };
-"""
-
-GO_ASSERTIONS = """\
-type assertions struct{ t *testing.T }
-
-func (a assertions) Equal(expected, actual interface{}) bool {
-    a.t.Helper()
-    if !reflect.DeepEqual(expected, actual) {
-        a.t.Errorf("expected %#v, got %#v", expected, actual)
-        return false
-    }
-    return true
-}
 """
 
 CRATES = {
@@ -82,15 +69,17 @@ def _problem(path: Path, row: Row, language: Language) -> Problem:
                 requires.append(crate)
             else:
                 prompt = re.sub(statement, "", prompt, flags=re.MULTILINE)
+    setup, test = _setup_and_test(path, row, language)
     start = "package main\n\n" if language == "go" else ""
     return Problem(
         id=f"humaneval-x/{row['task_id']}",
         query=prompt.strip("\n"),
         solution=tidy_code(start + prompt + row["canonical_solution"]),
-        tests=(_test(path, row, language),),
+        tests=(test,),
         language=language,
         source=f"humaneval-x-{language}",
         entry_point=names[-1],
+        setup=setup,
         traits=suite_traits(
             licence="Apache-2.0",
             split="test",
@@ -101,20 +90,23 @@ def _problem(path: Path, row: Row, language: Language) -> Problem:
     )
 
 
-def _test(path: Path, row: Row, language: Language) -> str:
+def _setup_and_test(path: Path, row: Row, language: Language) -> tuple[str, str]:
+    test = row["test"]
     match language:
         case "javascript":
-            return f"{THROWING_ASSERT}{row['test']}"
+            return "", THROWING_ASSERT + test
+        case "java":
+            return "", call_java_main(test)
         case "rust":
-            return _runnable_rust(row["test"], f"{path}: {row['task_id']}")
+            return "", _rust_statements(test, f"{path}: {row['task_id']}")
         case "go":
-            return _go_test_file(row["test_setup"], row["test"])
+            return go_statements(row["test_setup"], test)
         case _:
-            return tidy_code(row["test"])
+            return "", tidy_code(test)
 
 
-def _runnable_rust(test: str, place: str) -> str:
-    """The test module without its harness attributes, and a ``main`` that calls its functions."""
+def _rust_statements(test: str, place: str) -> str:
+    """The test module without its harness attributes, and calls of its functions."""
     live = re.sub(r"/\*.*?\*/", "", test, flags=re.DOTALL)
     if "#[test]" not in live:
         # One published row comments its only test out, and would pass anything.
@@ -124,14 +116,4 @@ def _runnable_rust(test: str, place: str) -> str:
     if not names:
         raise DataError(f"{place} has no #[test] function. Fetch the original file.")
     module = re.sub(attribute, r"\1pub fn \2", live.replace("#[cfg(test)]", ""))
-    calls = "".join(f"    tests::{name}();\n" for name in names)
-    return f"{tidy_code(module)}\nfn main() {{\n{calls}}}\n"
-
-
-def _go_test_file(setup: str, test: str) -> str:
-    """A second file of ``package main``, importing only what it uses (Go refuses the rest)."""
-    body = GO_ASSERTIONS + "\n" + test.replace("assert.New(t)", "assertions{t}")
-    wanted = {*re.findall(r'"([^"\n]+)"', setup), "reflect"} - {TESTIFY}
-    used = sorted(name for name in wanted if re.search(rf"\b{name.rpartition('/')[2]}\.", body))
-    imports = "".join(f'    "{name}"\n' for name in used)
-    return tidy_code(f"package main\n\nimport (\n{imports})\n\n{body}")
+    return tidy_code(module) + "".join(f"tests::{name}();\n" for name in names)

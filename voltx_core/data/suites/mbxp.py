@@ -9,6 +9,7 @@ from typing import Literal
 
 from voltx_core.data.problem import Problem
 from voltx_core.data.suites import mbpp
+from voltx_core.data.suites.foreign_tests import call_java_main
 from voltx_core.data.suites.rows import published_rows, suite_traits, tidy_code
 
 PATTERNS: dict[Literal["java", "javascript"], str] = {
@@ -42,13 +43,15 @@ def load_mbxp(
         row_split = mbpp.split_of(int(row["task_id"].rpartition("/")[2]))
         if split is not None and row_split != split:
             continue
-        body = row.get("canonical_solution")
+        body, test = row.get("canonical_solution"), row["test"]
+        if language == "java":
+            test = call_java_main(test)
         problems.append(
             Problem(
                 id=f"mbxp-{language}/{row['task_id'].rpartition('/')[2]}",
                 query=row["prompt"].strip("\n"),
                 solution=tidy_code(row["prompt"] + body) if body else "",
-                tests=(row["test"].replace(LODASH_IMPORT, LODASH_EQUALITY),),
+                tests=(test.replace(LODASH_IMPORT, LODASH_EQUALITY),),
                 language=language,
                 source=f"mbxp-{language}",
                 entry_point=row["entry_point"],

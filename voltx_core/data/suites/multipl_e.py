@@ -2,8 +2,8 @@
 
 Published as ``humaneval-{js,java,rs,go}*.jsonl``. **Evaluation only**: the licence (BSD-3 with a
 machine-learning restriction) forbids training on it, so ``train_allowed`` is False and
-``evaluation_only`` True. The published tests continue an unfinished candidate; here they follow a
-complete one.
+``evaluation_only`` True. The published tests continue an unfinished candidate; here they are
+statements that run after a complete one.
 """
 
 import re
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from voltx_core.data.jsonl import Row
 from voltx_core.data.problem import Language, Problem
+from voltx_core.data.suites.foreign_tests import call_java_main, go_statements
 from voltx_core.data.suites.rows import published_rows, suite_traits, tidy_code
 from voltx_core.errors import DataError
 
@@ -64,14 +65,16 @@ def _problem(path: Path, row: Row, language: Language) -> Problem:
             prompt = prompt.replace(JAVATUPLES_IMPORT, "")
     elif language == "go":
         prompt = _without_go_header(prompt)
+    setup, test = _setup_and_test(row["tests"], language)
     return Problem(
         id=f"multipl-e-{language}/{row['name']}",
         query=prompt.strip("\n"),
         solution="",
-        tests=(_test(row, language),),
+        tests=(test,),
         language=language,
         source=f"multipl-e-{language}",
         entry_point=names[-1],
+        setup=setup,
         traits=suite_traits(
             licence=LICENCE,
             split="test",
@@ -83,29 +86,26 @@ def _problem(path: Path, row: Row, language: Language) -> Problem:
     )
 
 
-def _test(row: Row, language: Language) -> str:
-    tests = row["tests"]
+def _setup_and_test(tests: str, language: Language) -> tuple[str, str]:
     match language:
-        case "rust":  # the published test begins by closing the candidate's function
-            return tidy_code(tests.lstrip().removeprefix("}"))
+        case "rust":  # first it closes the candidate's function, then comes main
+            return "", tidy_code(tests.partition("fn main() {")[2].rpartition("}")[0])
         case "java":
-            return _java_main(tests)
+            return "", _java_statements(tests)
         case "go":
-            return tidy_code(f'package main\n\nimport (\n    "fmt"\n    "testing"\n)\n\n{tests}')
+            return go_statements('"fmt"', tests)
         case _:
-            return tidy_code(tests)
+            return "", tidy_code(tests)
 
 
-def _java_main(tests: str) -> str:
-    """A class of its own that inherits the candidate's static methods.
+def _java_statements(tests: str) -> str:
+    """A class that inherits the candidate's static methods, and a call of its ``main``.
 
     ``assert`` does nothing unless Java is told otherwise, so each becomes a call that throws.
     """
     body = re.sub(r"^( *)assert\(", r"\1require(", tests, flags=re.MULTILINE)
-    return tidy_code(
-        f"class Main extends Problem {{\n{JAVA_REQUIRE}"
-        + body.lstrip().removeprefix("}").lstrip("\n")
-    )
+    members = body.lstrip().removeprefix("}").lstrip("\n")
+    return call_java_main(f"class Main extends Problem {{\n{JAVA_REQUIRE}{members}")
 
 
 def _without_go_header(prompt: str) -> str:
