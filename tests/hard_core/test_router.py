@@ -3,9 +3,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voltx_core.data.intents import STRANDS
 from voltx_core.errors import DataError
 from voltx_core.frame import normalise
-from voltx_core.hard_core.router import STRANDS, IntentRouter, best_threshold, labels_of
+from voltx_core.hard_core.router import IntentRouter, best_threshold, labels_of
 
 
 def queries(count: int, width: int = 24, seed: int = 0):

@@ -13,16 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from voltx_core.data.intents.templates import STRANDS
 from voltx_core.frame import normalise
 from voltx_core.weights import load_into, load_weights, save_weights
 
-STRANDS: tuple[str, ...] = (
-    "CodeRunner",
-    "CodeDebugger",
-    "CodeExplainer",
-    "MathEngine",
-    "MemoryRetrieval",
-)
 FIRST_TEMPERATURE = 0.1
 LEAST_TEMPERATURE = 0.01
 """Below this a single step can throw the softmax across the sphere."""
