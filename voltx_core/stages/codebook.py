@@ -62,13 +62,14 @@ def run(run: StageRun) -> StageReport:
     from voltx_core.training.randomness import generator
 
     config, report = run.config.codebook, StageReport()
+    total = sum(1 for _ in _texts(run.inputs["corpus"], run.inputs["problems"]))
     clock = time.monotonic()
     found = slot_vectors(
         load_translator(run),
         _texts(run.inputs["corpus"], run.inputs["problems"]),
         checkpoints=run.checkpoints,
         stop=run.stop,
-        tell=lambda done: run.observer.progress(done, 0, "texts", "encoding"),
+        tell=lambda done: run.observer.progress(done, total, "texts", "encoding"),
     )
     report.timings_s["encoding"] = time.monotonic() - clock
     apart = found.owners % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
@@ -77,7 +78,7 @@ def run(run: StageRun) -> StageReport:
         draw = generator(run.config.seed, "codebook", "sample")
         vectors = vectors[torch.randperm(len(vectors), generator=draw)[: config.vectors]]
     report.counts |= {
-        "texts": int(found.owners[-1]) + 1 if len(found.owners) else 0,
+        "texts": total,
         "vectors": len(vectors),
         "held-out vectors": len(held_out),
         "entries": config.entries,
@@ -139,7 +140,7 @@ def _texts(corpus: Path, problems: Path) -> Iterator[str]:
 
 
 def _tell(run: StageRun, iteration: int, cosine: float) -> None:
-    run.observer.metrics({"kmeans/mean_cosine": cosine}, iteration)
+    run.observer.metrics({"kmeans/mean_cosine": cosine}, iteration + 1)
     run.observer.progress(iteration, run.config.codebook.iterations, "iterations", "k-means")
 
 
