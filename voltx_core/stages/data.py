@@ -251,7 +251,7 @@ def _corpus(run: StageRun, report: StageReport) -> None:
     for file in kept:
         if file.language == "python":
             pairs += [
-                {"code": p.code, "doc": p.doc, "package": file.package, "name": p.name}
+                {"code": p.code, "doc": p.docstring, "package": file.package, "name": p.name}
                 for p in mine_pairs(file.text)
             ]
         if len(pairs) >= config.pairs:

@@ -184,7 +184,7 @@ def _diffusion(
     query = translator.encode([p.query for p in problems])
     truth = translator.encode([p.solution for p in problems])
     config = core.config
-    rows = []
+    rows: list[dict[str, Any]] = []
     with torch.no_grad():
         for name, noise in (("none", "none"), ("controller", "controller"), ("fixed", "fixed")):
             trajectory = refine(

@@ -123,7 +123,8 @@ def _by_package(pairs: list[dict[str, str]]) -> tuple[list[dict[str, str]], list
     """A tenth of the packages is held out: no package is on both sides."""
     import hashlib
 
-    learn, held_out = [], []
+    learn: list[dict[str, str]] = []
+    held_out: list[dict[str, str]] = []
     for pair in pairs:
         digest = hashlib.sha256(pair["package"].split(".")[-1].encode()).digest()
         (held_out if digest[0] < 26 else learn).append(pair)
@@ -173,9 +174,14 @@ def _evaluate(run: StageRun, translator: "Translator", report: StageReport) -> N
     with open_judge(run.config) as judge:
         for suite in ("heldout", "compositions"):
             problems = list(read_problems(folder / f"{suite}.jsonl"))
-            variants = ("true", "query", "zero", "shuffled")
             found = examine(
-                translator, None, problems, judge, run.config, variants=variants, stop=run.stop
+                translator,
+                None,
+                problems,
+                judge,
+                run.config,
+                variants=("true", "query", "zero", "shuffled"),
+                stop=run.stop,
             )
             run.stop.check()
             rows += [examined.row(suite, run.config.seed) for examined in found.values()]

@@ -1,0 +1,83 @@
+"""The policy gradient, checked against closed forms and finite expectations."""
+
+import pytest
+import torch
+
+from voltx_core.alignment.policy_gradient import (
+    leave_one_out,
+    reinforce_loss,
+    sample_attempts,
+    sampled_ids,
+    unroll,
+)  # fmt: skip
+from voltx_core.config import resolve
+from voltx_core.soft_core.soft_core import SoftCore
+from voltx_core.translator.tokenizer import CodeTokenizer
+from voltx_core.translator.translator import Translator, Written
+
+CONFIG = resolve("tiny", environ={})
+TEXTS = ["double every number", "sum the list", "return xs[0]"]
+
+
+@pytest.fixture(scope="module")
+def parts():
+    torch.manual_seed(0)
+    translator = Translator.create(CodeTokenizer.train(TEXTS * 5, 300), CONFIG.translator)
+    for module in (translator.encoder, translator.decoder):
+        module.eval().requires_grad_(False)
+    return SoftCore(translator.width, CONFIG.soft_core), translator
+
+
+def test_the_advantage_compares_each_sample_with_the_others() -> None:
+    rewards = torch.tensor([[1.0, 0.0, 0.0, 1.0]])
+    assert torch.allclose(leave_one_out(rewards), torch.tensor([[2 / 3, -2 / 3, -2 / 3, 2 / 3]]))
+    assert leave_one_out(torch.full((3, 4), 0.7)).abs().max() < 1e-6
+
+
+def test_a_single_sample_has_no_baseline() -> None:
+    with pytest.raises(ValueError, match="at least 2"):
+        leave_one_out(torch.ones(3, 1))
+
+
+def test_equal_rewards_leave_no_gradient(parts) -> None:
+    core, translator = parts
+    query = translator.encode(TEXTS)
+    attempts = sample_attempts(
+        core, translator, query, k=3, temperature=1.0, generator=torch.Generator().manual_seed(0)
+    )
+    loss = reinforce_loss(core, translator, query, attempts, torch.ones(3, 3), unrolled_steps=2)
+    gradients = torch.autograd.grad(loss, list(core.vfn.project.parameters()))
+    assert all(g.abs().max() < 1e-6 for g in gradients)
+
+
+def test_following_the_gradient_makes_the_rewarded_program_likelier(parts) -> None:
+    core, translator = parts
+    query = translator.encode(TEXTS[:1])
+    attempts = sample_attempts(
+        core, translator, query, k=2, temperature=1.0, generator=torch.Generator().manual_seed(1)
+    )
+    rewards = torch.tensor([[1.0, 0.0]])
+
+    def gap() -> torch.Tensor:
+        end, activity = unroll(core, query, 2)
+        from voltx_core.frame import TensorFrame
+
+        frame = TensorFrame.of(end, activity > 0)[torch.tensor([0, 0])]
+        ids = sampled_ids(attempts.written)
+        log_p = translator.log_probabilities(frame, ids)
+        mean = log_p.sum(1) / (ids[:, 1:] != 0).sum(1)
+        return mean[0] - mean[1]
+
+    before = float(gap())
+    adam = torch.optim.Adam(core.parameters(), lr=1e-3)
+    for _ in range(3):
+        loss = reinforce_loss(core, translator, query, attempts, rewards, unrolled_steps=2)
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    assert float(gap()) > before
+
+
+def test_sampled_ids_start_with_bos_and_are_padded() -> None:
+    ids = sampled_ids([Written("a", [5, 3], 0.0, 0.0), Written("b", [7, 8, 9], 0.0, 0.0)])
+    assert ids.tolist() == [[2, 5, 3, 0], [2, 7, 8, 9]]

@@ -1,0 +1,95 @@
+"""Checkpoints: exact, atomic, and never worse than the one before."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from voltx_core.errors import StoreError
+from voltx_core.training.checkpoint import Checkpoints
+
+
+def test_a_new_process_restores_tensors_and_facts_exactly(tmp_path: Path) -> None:
+    tensors = {"w": torch.randn(3, 4), "half": torch.randn(5).bfloat16(), "n": torch.tensor(7)}
+    Checkpoints(tmp_path).save("train", 12, tensors, {"curve": [[1, 0.1]]})
+    saved = Checkpoints(tmp_path).restore("train")
+    assert saved is not None
+    assert saved.step == 12
+    assert saved.meta == {"curve": [[1, 0.1]]}
+    assert all(torch.equal(saved.tensors[name], tensors[name]) for name in tensors)
+
+
+def test_nothing_saved_restores_nothing(tmp_path: Path) -> None:
+    assert Checkpoints(tmp_path).restore("train") is None
+
+
+def test_the_newest_folder_holds_every_scope(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    checkpoints.save("first", 5, {"a": torch.ones(2)}, {})
+    checkpoints.save("second", 1, {"b": torch.zeros(2)}, {})
+    checkpoints.save("second", 2, {"b": torch.ones(2)}, {})
+    again = Checkpoints(tmp_path)
+    assert again.sequences() == [3]
+    first, second = again.restore("first"), again.restore("second")
+    assert first is not None
+    assert second is not None
+    assert (first.step, second.step) == (5, 2)
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate", "remove"])
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save("train", 1, {"w": torch.ones(64)}, {})
+    checkpoints.save("train", 2, {"w": torch.zeros(64)}, {})
+    path = tmp_path / "2" / "train.safetensors"
+    content = bytearray(path.read_bytes())
+    if damage == "remove":
+        path.unlink()
+    else:
+        content[-1] ^= 1
+        path.write_bytes(bytes(content if damage == "flip" else content[:-4]))
+    saved = Checkpoints(tmp_path).restore("train")
+    assert saved is not None
+    assert saved.step == 1
+    assert "damaged" in caplog.text
+
+
+def test_a_half_written_checkpoint_is_invisible(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save("train", 1, {"w": torch.ones(4)}, {})
+    (tmp_path / "2").mkdir()
+    (tmp_path / "2" / "train.json").write_text("{}")
+    assert Checkpoints(tmp_path).sequences() == [1]
+
+
+def test_the_files_of_equal_states_are_equal(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        Checkpoints(tmp_path / name).save(
+            "t", 1, {"x": torch.ones(3), "y": torch.ones(2)}, {"k": 1}
+        )
+    digests = [json.loads((tmp_path / n / "1" / "complete.json").read_text()) for n in ("a", "b")]
+    assert digests[0] == digests[1]
+
+
+def test_a_full_disk_keeps_what_was_saved_and_says_so(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save("train", 1, {"w": torch.ones(4)}, {})
+    (tmp_path / "2").write_text("a file where the folder should go")
+    with pytest.raises(StoreError, match="Earlier checkpoints are intact"):
+        checkpoints.save("train", 2, {"w": torch.zeros(4)}, {})
+    saved = Checkpoints(tmp_path).restore("train")
+    assert saved is not None
+    assert saved.step == 1
+
+
+def test_due_follows_the_clock(tmp_path: Path) -> None:
+    now = [0.0]
+    checkpoints = Checkpoints(tmp_path, interval_s=10, clock=lambda: now[0])
+    assert not checkpoints.due()
+    now[0] = 10.0
+    assert checkpoints.due()
+    checkpoints.save("train", 1, {"w": torch.ones(1)}, {})
+    assert not checkpoints.due()
