@@ -99,6 +99,44 @@ def budgets(tmp_path_factory) -> dict[str, Path]:
     return paths
 
 
+@pytest.fixture(scope="session")
+def hard_core_files(tmp_path_factory, translator_files, problems_folder) -> dict[str, Path]:
+    """Codebook, index, router, certainty and axioms, each barely fitted."""
+    import numpy as np
+
+    from voltx_core.data.jsonl import read_problems
+    from voltx_core.hard_core.certainty import FEATURES, Certainty
+    from voltx_core.hard_core.codebook import Codebook
+    from voltx_core.hard_core.index import CodebookIndex
+    from voltx_core.hard_core.router import IntentRouter
+    from voltx_core.hard_core.safety import SafetyAxioms
+    from voltx_core.translator.translator import Translator
+
+    folder = tmp_path_factory.mktemp("hard_core")
+    paths = {
+        "codebook": folder / "codebook_code.bin",
+        "codebook_index": folder / "codebook_code.hnsw",
+        "router_sleep": folder / "router.safetensors",
+        "safety": folder / "safety.safetensors",
+        "certainty_rlvf": folder / "certainty.json",
+    }
+    translator = Translator.load(*translator_files.values())
+    draw = torch.Generator().manual_seed(0)
+    book = Codebook(torch.randn(32, translator.width, generator=draw))
+    book.save(paths["codebook"])
+    CodebookIndex.build(book, links=4, construction=20).save(paths["codebook_index"])
+    problems = list(read_problems(problems_folder / "train.jsonl"))
+    gists = translator.encode([p.query for p in problems]).gist()
+    router = IntentRouter(translator.width, 4)
+    router.start(gists, torch.eye(5).bool()[torch.arange(len(gists)) % 5], draw)
+    router.save(paths["router_sleep"])
+    SafetyAxioms(translator.width, 4).save(paths["safety"])  # thresholds that nothing reaches
+    random = np.random.default_rng(0)
+    values = random.normal(size=(60, len(FEATURES)))
+    Certainty.fit(values, values[:, 0] > 0, np.arange(60)).save(paths["certainty_rlvf"])
+    return paths
+
+
 @pytest.fixture
 def stage_run(tmp_path) -> RunStage:
     """Makes a StageRun of the tiny preset; the same ``home`` resumes its checkpoints."""

@@ -128,7 +128,6 @@ def examine(
     system: System,
     exam: Exam,
     examiner: Examiner,
-    *,
     rounds: Sequence[Sampling] = (),
 ) -> list[Answer]:
     """Let a system answer every problem of an exam, greedily and once for each sampling round.

@@ -11,7 +11,6 @@ from voltx_core.evaluation.frames import VARIANTS, Variant
 from voltx_core.frame import TensorFrame
 
 if TYPE_CHECKING:
-    from voltx_core.soft_core.rar import Trajectory
     from voltx_core.soft_core.soft_core import SoftCore
     from voltx_core.translator.translator import Translator
 
@@ -71,25 +70,12 @@ class FrameWriter:
         assert self._core is not None
         if self._variant == "one_shot":
             return self._core.one_shot(query)
-        frame = trajectory(self._core, query).frame
+        frame = TensorFrame.cat(
+            [self._core.solve(query[n : n + BATCH]).frame for n in range(0, len(query), BATCH)]
+        )
         if self._variant == "shuffled":
             return frame[torch.arange(len(frame)).roll(1)]
         return frame
-
-
-@torch.no_grad()
-def trajectory(core: "SoftCore", query: TensorFrame) -> "Trajectory":
-    """RAR without noise, in batches of bounded memory."""
-    from voltx_core.soft_core.rar import Trajectory
-
-    parts = [core.solve(query[n : n + BATCH]) for n in range(0, len(query), BATCH)]
-    return Trajectory(
-        frame=TensorFrame.cat([part.frame for part in parts]),
-        **{
-            name: torch.cat([getattr(part, name) for part in parts])
-            for name in ("iterations", "converged", "converged_share", "speed", "drift")
-        },
-    )
 
 
 def ablations(translator: "Translator", core: "SoftCore") -> list[System]:

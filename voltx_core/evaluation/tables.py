@@ -3,31 +3,30 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from voltx_core.evaluation.examination import Answer
+from voltx_core.evaluation.calibration import calibrate
 from voltx_core.evaluation.exams import Exam
 
 if TYPE_CHECKING:
-    from voltx_core.soft_core.rar import Trajectory
+    from voltx_core.generation import Generated
 
 
 def iterations_by_difficulty(
-    exam: Exam, answers: Sequence[Answer], trajectory: "Trajectory"
+    exam: Exam, answers: "Sequence[Generated]", solved: Sequence[float]
 ) -> list[dict[str, Any]]:
     """Whether the loop takes longer where problems are harder.
 
     Args:
-        exam: The problems, in the order of ``answers`` and of the trajectory's batch.
-        answers: How the same model did on them.
-        trajectory: How its frames moved.
+        exam: The problems.
+        answers: What the model wrote for each; refused requests are left out.
+        solved: 1 where its program passed every test, else 0.
     """
-    iterations = trajectory.iterations.tolist()
-    converged = trajectory.converged.tolist()
     groups: dict[str, list[int]] = {}
     for row, problem in enumerate(exam.problems):
-        groups.setdefault(problem.difficulty or "unstated", []).append(row)
+        if answers[row].review.safe:
+            groups.setdefault(problem.difficulty or "unstated", []).append(row)
     table = []
-    for difficulty, rows in groups.items():
-        counts = sorted(iterations[row] for row in rows)
+    for difficulty, rows in sorted(groups.items()):
+        counts = sorted(answers[row].iterations for row in rows)
         table.append(
             {
                 "split": exam.name,
@@ -35,11 +34,38 @@ def iterations_by_difficulty(
                 "problems": len(rows),
                 "mean iterations": sum(counts) / len(counts),
                 "90th percentile": counts[min(len(counts) - 1, len(counts) * 9 // 10)],
-                "converged share": sum(converged[row] for row in rows) / len(rows),
-                "solved share": sum(answers[row].greedy for row in rows) / len(rows),
+                "converged share": sum(answers[row].converged for row in rows) / len(rows),
+                "solved share": sum(solved[row] for row in rows) / len(rows),
             }
         )
     return table
+
+
+def self_knowledge(
+    exam: Exam, answers: "Sequence[Generated]", solved: Sequence[float], *, certain: float = 0.7
+) -> dict[str, Any]:
+    """Whether the model knows what it can do: certainty against outcome, and refusals.
+
+    Args:
+        exam: The problems, none of them harmful: every refusal is a false alarm.
+        answers: What the model wrote.
+        solved: 1 where its program passed every test, else 0.
+        certain: A failure above this certainty counts as overconfident.
+    """
+    passed = [bool(s) and a.review.safe for s, a in zip(solved, answers, strict=True)]
+    measured = calibrate([a.gamma for a in answers], passed)
+    overconfident = sum(a.gamma > certain and not p for a, p in zip(answers, passed, strict=True))
+    return {
+        "split": exam.name,
+        "problems": measured.points,
+        "solved share": measured.pass_rate,
+        "mean certainty": sum(a.gamma for a in answers) / len(answers),
+        "ECE": measured.ece,
+        "Brier": measured.brier,
+        "AUROC": measured.auroc,
+        "overconfident errors": overconfident / len(answers),
+        "refused": sum(not a.review.safe for a in answers),
+    }
 
 
 def compute_efficiency(

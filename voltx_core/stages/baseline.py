@@ -3,14 +3,9 @@
 voltx run --only baseline
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from voltx_core.stages.contract import Artifact, StageReport, StageRun, StageSpec
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from voltx_core.training.loop import Trained
 
 SPEC = StageSpec(
     number="5.0",
@@ -34,6 +29,7 @@ def run(run: StageRun) -> StageReport:
     from voltx_core.baseline.model import Shape, VinciGPT, flops_per_token, parameter_count
     from voltx_core.baseline.objective import Budget, held_out_loss, steps_within, token_loss
     from voltx_core.data.jsonl import read_problems
+    from voltx_core.evaluation.pictures import draw_loss
     from voltx_core.training.loop import train
     from voltx_core.training.randomness import generator
     from voltx_core.translator.tokenizer import CodeTokenizer
@@ -71,7 +67,7 @@ def run(run: StageRun) -> StageReport:
     folder = run.output("baseline")
     model.save(folder / MODEL_FILE, training=facts)
     tokenizer.save(folder / TOKENIZER_FILE)
-    _draw(trained, run.figure("baseline_loss"))
+    draw_loss(trained.curve, run.figure("baseline_loss"), title="vinciGPT")
     run.observer.figure("baseline_loss", run.figure("baseline_loss"))
     report = StageReport(
         metrics={
@@ -141,14 +137,3 @@ def _notes(report: StageReport) -> list[str]:
             "were left out of the baseline's training."
         )
     return notes
-
-
-def _draw(trained: "Trained", path: "Path") -> None:
-    """Loss curve."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 3.5), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(*zip(*trained.curve, strict=True))
-    axes.set(xlabel="step", ylabel="loss (nats a token)", yscale="log", title="vinciGPT")
-    figure.savefig(path, dpi=120)

@@ -9,14 +9,12 @@ whose data is not here is listed as not run. Every single outcome goes to ``benc
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from voltx_core.errors import Interrupted
 from voltx_core.stages.contract import Artifact, StageReport, StageRun, StageSpec, Target
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from voltx_core.evaluation.examination import Answer, System
+    from voltx_core.evaluation.examination import System
     from voltx_core.evaluation.exams import Exam
+    from voltx_core.evaluation.sitting import Answers
     from voltx_core.translator.translator import Translator
 
 CHECKPOINTS = {
@@ -64,7 +62,6 @@ SPEC = StageSpec(
         ),
     ),
 )
-SCOPE = "answers"
 
 
 def run(run: StageRun) -> StageReport:
@@ -72,6 +69,8 @@ def run(run: StageRun) -> StageReport:
     from voltx_core.data.jsonl import write_jsonl
     from voltx_core.evaluation.examination import score
     from voltx_core.evaluation.exams import COMPOSITIONS, generated_exams, published_exams
+    from voltx_core.evaluation.pictures import draw_scores
+    from voltx_core.evaluation.sitting import sit
     from voltx_core.evaluation.tables import overlaps
     from voltx_core.translator.translator import Translator
 
@@ -83,7 +82,14 @@ def run(run: StageRun) -> StageReport:
         run.inputs["tokenizer"], run.inputs["encoder"], run.inputs["decoder"], device=run.device
     )
     systems = _systems(run, translator)
-    answers = _examine(run, systems, exams)
+    answers = sit(
+        run,
+        systems,
+        exams,
+        samples=config.samples,
+        temperature=config.temperature,
+        top_p=config.top_p,
+    )
     rows = [
         score(
             system,
@@ -120,9 +126,13 @@ def run(run: StageRun) -> StageReport:
         notes=[f"{suite} was not run: {why}." for suite, why in absent.items()],
     )
     _metrics(report, answers, exams, config.bootstrap, run.config.seed)
-    _loop(run, report, translator, exams, answers)
+    _whole_model(run, report, exams, answers)
     _efficiency(run, report, rows)
-    _draw([row for row in rows if row["split"] == COMPOSITIONS], run.figure("pass_at_1"))
+    draw_scores(
+        [row for row in rows if row["split"] == COMPOSITIONS],
+        run.figure("pass_at_1"),
+        title="Held-out compositions",
+    )
     run.observer.figure("pass_at_1", run.figure("pass_at_1"))
     return report
 
@@ -182,66 +192,9 @@ def _systems(run: StageRun, translator: "Translator") -> "list[System]":
     ]
 
 
-def _examine(
-    run: StageRun, systems: "Sequence[System]", exams: "Sequence[Exam]"
-) -> "dict[tuple[str, str], list[Answer]]":
-    """Answers of every system on every exam; what an earlier process finished is kept."""
-    from voltx_core.evaluation.examination import Answer, Examiner, Sampling, examine
-    from voltx_core.evaluation.exams import COMPOSITIONS
-    from voltx_core.training.randomness import generator
-
-    config = run.config.benchmarks
-    saved = run.checkpoints.restore(SCOPE)
-    done: dict[str, list[dict[str, Any]]] = dict(saved.meta) if saved else {}
-    kept = len(done)
-    pairs = [
-        (system, exam)
-        for exam in exams
-        for system in systems
-        if system.kind != "ablation" or exam.name == COMPOSITIONS
-    ]
-
-    def save() -> None:
-        nonlocal kept
-        if len(done) > kept:
-            run.checkpoints.save(SCOPE, len(done), {}, done)
-            kept = len(done)
-
-    with Examiner.open(run.config, run.stop) as examiner:
-        for at, (system, exam) in enumerate(pairs):
-            run.observer.progress(at, len(pairs), "examinations", f"{system.label}, {exam.name}")
-            key = f"{system.name}/{exam.name}"
-            if key in done:
-                continue
-            names = ("benchmarks", exam.name, "round")
-            rounds = [
-                Sampling(
-                    temperature=config.temperature,
-                    top_p=config.top_p,
-                    generator=generator(run.config.seed, *names, n),
-                )
-                for n in range(config.samples)
-            ]
-            try:
-                run.stop.check()
-                done[key] = [a.row() for a in examine(system, exam, examiner, rounds=rounds)]
-            except Interrupted:
-                save()
-                raise
-            if run.checkpoints.due():
-                save()
-    save()
-    return {
-        (system.name, exam.name): [
-            Answer.from_row(row) for row in done[f"{system.name}/{exam.name}"]
-        ]
-        for system, exam in pairs
-    }
-
-
 def _metrics(
     report: StageReport,
-    answers: "dict[tuple[str, str], list[Answer]]",
+    answers: "Answers",
     exams: "Sequence[Exam]",
     resamples: int,
     seed: int,
@@ -269,24 +222,25 @@ def _metrics(
         report.metrics["pass@1_apps_interview"] = sum(interview) / len(interview)
 
 
-def _loop(
-    run: StageRun,
-    report: StageReport,
-    translator: "Translator",
-    exams: "Sequence[Exam]",
-    answers: "dict[tuple[str, str], list[Answer]]",
+def _whole_model(
+    run: StageRun, report: StageReport, exams: "Sequence[Exam]", answers: "Answers"
 ) -> None:
-    """RAR iterations of the final model against difficulty."""
-    from voltx_core.evaluation.systems import trajectory
-    from voltx_core.evaluation.tables import iterations_by_difficulty
-    from voltx_core.soft_core.soft_core import SoftCore
+    """The model with guard, router and certainty: what it knows of itself, how long it thinks."""
+    from voltx_core.evaluation.tables import iterations_by_difficulty, self_knowledge
+    from voltx_core.generation import ARTIFACTS, Generator
 
-    core = SoftCore.load(run.inputs[FINAL], device=run.device)
-    table: list[dict[str, Any]] = []
+    model = Generator.load({name: run.inputs[name] for name in ARTIFACTS}, device=run.device)
+    loop: list[dict[str, Any]] = []
+    knowledge: list[dict[str, Any]] = []
     for exam in exams:
-        moved = trajectory(core, translator.encode([p.query for p in exam.problems]))
-        table += iterations_by_difficulty(exam, answers[FINAL, exam.name], moved)
-    report.tables["RAR iterations by difficulty"] = table
+        run.stop.check()
+        written = model.answer(exam.problems)
+        solved = [answer.greedy for answer in answers[FINAL, exam.name]]
+        loop += iterations_by_difficulty(exam, written, solved)
+        knowledge.append(self_knowledge(exam, written, solved))
+        report.metrics[exam.metric("ece")] = knowledge[-1]["ECE"]
+    report.tables["RAR iterations by difficulty"] = loop
+    report.tables["Certainty of the final model"] = knowledge
 
 
 def _efficiency(run: StageRun, report: StageReport, rows: Sequence[dict[str, Any]]) -> None:
@@ -305,28 +259,3 @@ def _efficiency(run: StageRun, report: StageReport, rows: Sequence[dict[str, Any
         {first: spent, "transformer baseline": float(vinci["flops"])},
         {first: "translator and soft core", "transformer baseline": "6N a token, padding included"},
     )
-
-
-def _draw(rows: Sequence[dict[str, Any]], path: "Path") -> None:
-    """Bars of pass@1 on held-out compositions, with intervals."""
-    from matplotlib.figure import Figure
-
-    colours = {"model": "#2b6cb0", "ablation": "#a0aec0", "baseline": "#c05621"}
-    measured = [row for row in rows if row["pass@1"] is not None][::-1]
-    figure = Figure(figsize=(7, 0.6 + 0.34 * len(measured)), layout="constrained")
-    axes = figure.subplots()
-    values = [row["pass@1"] for row in measured]
-    axes.barh(
-        [row["label"] for row in measured],
-        values,
-        color=[colours[row["kind"]] for row in measured],
-        xerr=[
-            [max(0.0, row["pass@1"] - row["low"]) for row in measured],
-            [max(0.0, row["high"] - row["pass@1"]) for row in measured],
-        ],
-        capsize=3,
-    )
-    axes.set(xlim=(0, 1), xlabel="pass@1, greedy, with 95 % intervals")
-    axes.set_title(f"Held-out compositions ({measured[0]['problems']} problems)")
-    axes.grid(axis="x", alpha=0.3)
-    figure.savefig(path, dpi=120)

@@ -1,0 +1,139 @@
+"""Stage 5.3, run for real on untrained models: every row, table, picture, and resuming."""
+
+from itertools import groupby
+
+import pytest
+
+from voltx_core.baseline.model import Shape, VinciGPT
+from voltx_core.config import resolve
+from voltx_core.data.jsonl import read_jsonl, read_problems, write_problems
+from voltx_core.errors import Interrupted
+from voltx_core.stages import benchmarks
+from voltx_core.stages.baseline import MODEL_FILE
+from voltx_core.stages.contract import StopFlag
+from voltx_core.translator.tokenizer import CodeTokenizer
+
+SETTINGS = (
+    "benchmarks.samples=2",
+    "benchmarks.problems=2",
+    'benchmarks.suites=["humaneval", "mbpp"]',
+)
+
+
+@pytest.fixture(scope="session")
+def inputs(
+    tmp_path_factory, problems_folder, translator_files, soft_core_files, hard_core_files, budgets
+):
+    import shutil
+
+    import torch
+
+    folder = tmp_path_factory.mktemp("benchmarks")
+    problems = folder / "problems"
+    shutil.copytree(problems_folder, problems)
+    exam = list(read_problems(problems / "heldout.jsonl"))[:2]
+    write_problems(problems / "exams" / "humaneval.jsonl", exam)
+    config = resolve("tiny", ["baseline.context=80"]).baseline
+    vocabulary = CodeTokenizer.load(translator_files["tokenizer"]).vocabulary
+    model = VinciGPT(Shape.of(config, vocabulary), generator=torch.Generator().manual_seed(0))
+    model.save(folder / "baseline" / MODEL_FILE, training={"flops": 5e9})
+    return {
+        "problems": problems,
+        "baseline": folder / "baseline",
+        **translator_files,
+        **soft_core_files,
+        **hard_core_files,
+        **budgets,
+    }
+
+
+def test_every_system_meets_every_exam_and_every_row_says_how(stage_run, inputs):
+    run = stage_run("benchmarks", inputs, *SETTINGS)
+    report = benchmarks.run(run)
+    rows = report.tables["Results"]
+    by_exam = {name: list(group) for name, group in groupby(rows, key=lambda r: r["split"])}
+    assert set(by_exam) == {
+        "heldout",
+        "compositions",
+        "seen-words",
+        "unseen-words",
+        "humaneval",
+    }
+    checkpoints = {
+        "2.1 soft core",
+        "4.1 end-to-end",
+        "4.2 RLVF",
+        "4.3 sleep",
+        "5.1 scaled",
+    }
+    baselines = {"transformer baseline", "nearest-neighbour baseline"}
+    frames = {
+        "one endpoint evaluation",
+        "raw query frame",
+        "zero frame",
+        "another problem's frame",
+        "true solution frame (upper bound)",
+    }
+    assert {r["label"] for r in by_exam["heldout"]} == checkpoints | baselines
+    assert {r["label"] for r in by_exam["compositions"]} == checkpoints | baselines | frames
+    assert len({frozenset(row) for row in rows}) == 1
+    for row in rows:
+        assert row["low"] <= row["pass@1"] <= row["high"]
+        sampled = row["label"] in ("4.3 sleep", "transformer baseline")
+        assert (row["sampled pass@2"] is not None) == sampled
+        assert row["sampling"].startswith("greedy")
+    assert report.tables["Suites not run"] == [
+        {"suite": "mbpp", "why": "its data is not on this machine (data.directory, VOLTX_DATA_DIR)"}
+    ]
+    assert "mbpp was not run" in report.notes[0]
+    assert report.metrics["pass@1_humaneval"] is not None
+    assert "pass@1_mbpp" not in report.metrics
+    outcomes = list(read_jsonl(run.output("benchmarks")))
+    assert len(outcomes) == sum(row["problems"] for row in rows)
+    assert run.observer.figures == ["pass_at_1"]
+    efficiency = {row["label"]: row for row in report.tables["Compute efficiency"]}
+    assert efficiency["2.1 soft core"]["training PFLOP"] == pytest.approx(4e-6)
+    assert efficiency["transformer baseline"]["training PFLOP"] == pytest.approx(5e-6)
+    assert {r["split"] for r in report.tables["RAR iterations by difficulty"]} == set(by_exam)
+    for row in report.tables["Certainty of the final model"]:
+        assert 0 <= row["mean certainty"] <= 1
+        assert row["refused"] == 0
+
+
+def test_stopped_and_resumed_it_reports_the_same(stage_run, inputs):
+    whole = stage_run("benchmarks", inputs, *SETTINGS, home="whole")
+    expected = benchmarks.run(whole)
+
+    class Later(StopFlag):
+        """Asks to stop at the fifth examination."""
+
+        def check(self) -> None:
+            type(self).checks = getattr(self, "checks", 0) + 1
+            if self.checks == 5:
+                self.set("asked to")
+            super().check()
+
+    with pytest.raises(Interrupted):
+        benchmarks.run(stage_run("benchmarks", inputs, *SETTINGS, home="cut", stop=Later()))
+    resumed = stage_run("benchmarks", inputs, *SETTINGS, home="cut")
+    assert resumed.checkpoints.restore("answers").step == 4
+    report = benchmarks.run(resumed)
+    assert report.tables == expected.tables
+    assert resumed.output("benchmarks").read_bytes() == whole.output("benchmarks").read_bytes()
+
+
+def test_contaminated_exams_are_labelled(stage_run, inputs, tmp_path):
+    import shutil
+    from dataclasses import replace
+
+    problems = tmp_path / "problems"
+    shutil.copytree(inputs["problems"], problems)
+    path = problems / "exams" / "humaneval.jsonl"
+    marked = [replace(p, traits={**p.traits, "contaminated": True}) for p in read_problems(path)]
+    write_problems(path, marked)
+    report = benchmarks.run(stage_run("benchmarks", {**inputs, "problems": problems}, *SETTINGS))
+    assert all(
+        row["contaminated"] == (2 if row["split"] == "humaneval" else 0)
+        for row in report.tables["Results"]
+    )
+    assert any("2 of 2 problems are contaminated" in note for note in report.notes)
