@@ -18,6 +18,7 @@ from pathlib import Path
 from voltx_core.errors import JudgeError
 from voltx_core.judge.cage.frames import HEADER
 from voltx_core.judge.cage.jail import Jail
+from voltx_core.judge.cage.scratch import empty
 from voltx_core.judge.cage.zygote import DIED, FINISHED, ORDER, READY, TRAILER
 from voltx_core.judge.leases import UidLease
 
@@ -236,7 +237,9 @@ class Slot:
         self._process.wait()
         with contextlib.suppress(OSError):
             os.close(self.report)
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            empty(str(self._scratch))
+            self._scratch.rmdir()
         if self._lease:
             self._lease.close()
 

@@ -82,8 +82,8 @@ def enter(jail: Jail) -> list[str]:
     os.chdir(writable[0])
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     if landlock.abi():  # while its paths can still be opened
-        readable = ("/",) if jail.level == "ns" else jail.readable
-        landlock.confine((*readable, "/dev/urandom"), writable)
+        proc = ("/proc",) if jail.proc and jail.level == "ns" else ()  # shows only the jail's own
+        landlock.confine((*jail.readable, *proc, "/dev/urandom"), writable)
         enforced.append(f"Landlock {landlock.abi()}")
     if jail.uid is not None:
         os.setgroups([])

@@ -16,7 +16,6 @@ import json
 import os
 import random
 import select
-import shutil
 import signal
 import struct
 import sys
@@ -28,6 +27,7 @@ from .checker import check
 from .execution import run_script, run_steps
 from .frames import ChannelClosed, read_exact, send, write_all
 from .jail import Jail, enter, note_memory, owns_its_uid
+from .scratch import empty
 
 ORDER = struct.Struct("<cId")
 TRAILER = struct.Struct("<ccb")
@@ -218,11 +218,7 @@ def _children_in_sight(jail: Jail) -> list[int]:
 def _empty_scratch() -> bool:
     """Remove what the run left in the working directory; False if that does not work."""
     try:
-        for entry in os.scandir("."):
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.name)
-            else:
-                os.unlink(entry.name)
-    except (OSError, RecursionError):
+        empty(".")
+    except OSError:
         return False
     return True

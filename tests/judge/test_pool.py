@@ -1,0 +1,89 @@
+"""The judge as a machine: dead slots, leaks, many threads."""
+
+import os
+import tempfile
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+
+from voltx_core.errors import JudgeError
+from voltx_core.judge import Judge, Program
+
+
+def double(n: int, *, slow: bool = False) -> Program:
+    wait = "sum(range(10**6))" if slow else "0"
+    return Program(
+        id=str(n),
+        code=f"def f(x):\n    {wait}\n    return {n} * x",
+        tests=(f"assert f(2) == {2 * n}",),
+        entry_point="f",
+    )
+
+
+def descendants() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+def test_killed_zygotes_are_replaced_and_nothing_is_lost():
+    before = {process.pid for process in descendants()}
+    with Judge(workers=2) as judge:
+        judge.run([double(0), double(1)])
+        kills = 0
+
+        def kill_one(done: int, _: int) -> None:
+            nonlocal kills
+            if done in (5, 20, 30):
+                own = [p for p in descendants() if p.pid not in before]
+                own[0].kill()
+                kills += 1
+
+        verdicts = judge.run([double(n, slow=True) for n in range(40)], on_progress=kill_one)
+        assert kills == 3
+        assert [verdict.id for verdict in verdicts] == [str(n) for n in range(40)]
+        assert all(verdict.passed for verdict in verdicts)
+
+
+def test_a_judge_that_cannot_start_its_slots_says_so_and_scores_nothing(monkeypatch):
+    judge = Judge(workers=1)
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with judge, pytest.raises(JudgeError, match="does not start at level"):
+        judge.run([double(1)])
+
+
+def test_closing_leaves_no_process_no_file_and_no_descriptor():
+    Judge(workers=1).close()  # what is kept for the whole process is there now
+    processes, descriptors = len(descendants()), len(os.listdir("/proc/self/fd"))
+    folders = set(Path(tempfile.gettempdir()).glob("voltx-judge-*"))
+    judge = Judge(workers=2)
+    assert all(v.passed for v in judge.run([double(n) for n in range(30)]))
+    judge.close()
+    judge.close()
+    assert len(descendants()) == processes
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert set(Path(tempfile.gettempdir()).glob("voltx-judge-*")) <= folders
+    with pytest.raises(JudgeError, match="closed"):
+        judge.run([double(1)])
+
+
+def test_a_slot_serves_many_programs_without_growing(judge):
+    judge.run([double(n) for n in range(20)])
+    size = sum(process.memory_info().rss for process in descendants())
+    judge.run([double(n) for n in range(100)])
+    assert sum(process.memory_info().rss for process in descendants()) < size + (8 << 20)
+
+
+def test_threads_share_one_judge(judge):
+    outcomes: dict[int, bool] = {}
+
+    def use(number: int) -> None:
+        verdicts = judge.run([double(n) for n in range(number, number + 5)])
+        outcomes[number] = all(verdict.passed for verdict in verdicts)
+
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes == dict.fromkeys(range(4), True)
