@@ -33,6 +33,23 @@ def start_run(
     return client.create_flow_run_from_deployment(found.id, name=name, parameters=dict(parameters))
 
 
+def final_state(client: "SyncPrefectClient", flow_run_id: Any) -> dict[str, Any] | None:
+    """How a run ended; None while it goes on or the server does not answer.
+
+    A crashed run has not ended: the server revives it.
+    """
+    import httpx
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    try:
+        state = client.read_flow_run(flow_run_id).state
+    except (httpx.TransportError, PrefectHTTPStatusError):
+        return None
+    if state is None or not state.is_final() or state.is_crashed():
+        return None
+    return {"state": "completed" if state.is_completed() else "failed", "why": state.message}
+
+
 def cancel_runs(client: "SyncPrefectClient", why: str) -> list[str]:
     """Cancel every unfinished run of the graph with its stages; names of those of the graph.
 

@@ -31,16 +31,19 @@ def conclude(run: Run, *stages: Waits) -> None:
         future.wait()
         states.append(future.state)
     mistake = _mistake(run, states)
+    outcome: dict[str, Any] = {
+        "state": "failed" if mistake else "completed",
+        "why": mistake,
+        "started_at": run.asked_at,
+        "finished_at": _now(),
+    }
+    artifacts = Workspace.open().artifacts
+    artifacts.put_json(f"runs/{run.run_id}/outcome.json", outcome)  # the report reads it
     written = None
     if run.rehearse_s is None:
         written = report.with_options(task_run_name="report")(run, return_state=True)
-    artifacts = Workspace.open().artifacts
-    outcome = {
-        "state": "failed" if mistake else "completed",
-        "why": mistake,
-        "finished_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "report": str(written.result()) if written is not None and written.is_completed() else None,
-    }
+    place = written.result() if written is not None and written.is_completed() else None
+    outcome |= {"finished_at": _now(), "report": place}
     artifacts.put_json(f"runs/{run.run_id}/outcome.json", outcome)
     if mistake:
         raise StageError(mistake)
@@ -76,3 +79,7 @@ def _mistake(run: Run, states: list[State[Any]]) -> str | None:
         record.stage(name, state="blocked", why="a stage before it did not finish")
     text = f"{len(failed)} of {len(states)} stages did not finish:\n" + "\n".join(reasons)
     return text + (f"\nNot started for that: {', '.join(blocked)}." if blocked else "")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

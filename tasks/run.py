@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 from prefect.runtime import flow_run
@@ -24,6 +25,8 @@ class Run:
     """Readable and unique; key of the run's record in the store, name of the flow run."""
     root: str
     """Id of the parent flow run."""
+    asked_at: str
+    """When somebody asked for the run; its wall time counts from here."""
     preset: str
     overrides: Mapping[str, Any]
     stages: tuple[str, ...]
@@ -67,6 +70,7 @@ def begin(
     run = Run(
         run_id=run_name(),
         root=str(flow_run.id),
+        asked_at=flow_run.scheduled_start_time.astimezone(UTC).isoformat(timespec="milliseconds"),
         preset=preset,
         overrides=dict(overrides or {}),
         stages=stages,

@@ -95,7 +95,7 @@ def rehearse(
     """
     device("auto")  # a rehearsal pays for importing torch like the real thing
     record = RunRecord(workspace.artifacts, run_id)
-    record.stage(name, state="running", why="rehearsal", started_at=_now())
+    record.begin(name, why="rehearsal")
     steps = max(1, round(seconds / 0.1))
     for step in range(steps):
         stop.check()

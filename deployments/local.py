@@ -51,9 +51,25 @@ class Up:
     def ui_url(self) -> str:
         return self.running.wanted.ui_url
 
+    def log(self, service: str) -> Path:
+        """Where a service writes what it does."""
+        return Path(self.running.wanted.home) / "logs" / f"{service}.log"
 
-def bring_up(tell: Tell, *, layout: Layout = "one", environ: Mapping[str, str] = os.environ) -> Up:
+
+def bring_up(
+    tell: Tell,
+    *,
+    layout: Layout = "one",
+    project: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Up:
     """Make sure that server, pools, deployments, automations and workers are there.
+
+    Args:
+        tell: Told what takes time.
+        layout: Whether this machine runs every stage.
+        project: Folder that relative paths of runs count from; the current one by default.
+        environ: Where VOLTX_HOME, VOLTX_STORE and PREFECT_API_URL are looked up.
 
     Raises:
         ConfigError: Services of this home run for another store or data folder.
@@ -66,7 +82,7 @@ def bring_up(tell: Tell, *, layout: Layout = "one", environ: Mapping[str, str] =
             _same(running.wanted, environ)
             wanted, found = running.wanted, "supervisor" in running.alive()
         else:
-            wanted, found = _want(home, layout, environ), False
+            wanted, found = _want(home, layout, project or Path.cwd(), environ), False
         if not found:
             _start(home, wanted, tell)
         try:
@@ -137,7 +153,7 @@ def _same(wanted: Wanted, environ: Mapping[str, str]) -> None:
         )
 
 
-def _want(home: Path, layout: Layout, environ: Mapping[str, str]) -> Wanted:
+def _want(home: Path, layout: Layout, project: Path, environ: Mapping[str, str]) -> Wanted:
     given = environ.get("PREFECT_API_URL")
     if given and not healthy(given):
         raise ConfigError(
@@ -146,7 +162,7 @@ def _want(home: Path, layout: Layout, environ: Mapping[str, str]) -> Wanted:
         )
     port = None if given else free_port()
     return Wanted(
-        project=str(Path.cwd()),
+        project=str(project),
         home=str(home),
         store=store_url(environ),
         api_url=given or f"http://127.0.0.1:{port}/api",

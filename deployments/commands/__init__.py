@@ -1,0 +1,1 @@
+"""Commands of `voltx` that need Prefect; the library finds them through entry points."""

@@ -1,0 +1,133 @@
+"""`voltx run`: the whole graph, from one command."""
+
+import os
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from voltx_core.cli.options import (
+    Only,
+    Overrides,
+    Preset,
+    StoreUrl,
+    Until,
+    console,
+    explained,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from deployments.local import Up
+
+Force = Annotated[
+    list[str],
+    typer.Option(
+        "--force",
+        metavar="STAGE",
+        help="Do the work of this stage (name or number) even though a result exists. "
+        "May be repeated.",
+    ),
+]
+Watch = Annotated[
+    bool, typer.Option("--watch", "-w", help="Stay, and show the stages until the run has ended.")
+]
+DETACHED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
+@explained()
+def run(
+    preset: Preset = "laptop",
+    overrides: Overrides = [],  # noqa: B006 (typer copies it)
+    only: Only = [],  # noqa: B006
+    until: Until = None,
+    force: Force = [],  # noqa: B006
+    store: StoreUrl = None,
+    watch: Watch = False,
+) -> None:
+    """Train the graph: every stage that is not done yet, each in its own process.
+
+    Starts server and workers when they are not up, and leaves them up, so that the UI stays and
+    the next run begins at once; `voltx down` stops them. Ctrl-C leaves the run going.
+
+    The exit code is 0 only when the run has completed (with --watch) or was accepted (without).
+
+    Examples:
+
+      voltx run --watch                              the embedded data, a few minutes
+
+      voltx run --set soft_core.steps=900 --watch    one change; the rest is reused
+
+      voltx run --until soft_core                    stop after a stage
+
+      voltx run --force translator                   do a stage again
+    """
+    from voltx_core.config import lookup, resolve
+    from voltx_core.stages import graph
+
+    began = time.monotonic()
+    config = resolve(preset, overrides)
+    graph.select(only, until)
+    parameters: dict[str, Any] = {
+        "preset": preset,
+        "overrides": {key: lookup(config, key) for key in _keys(overrides)},
+        "only": list(only) or None,
+        "until": until,
+        "force": [graph.named(text) for text in force] or None,
+    }
+    if store is not None:
+        os.environ["VOLTX_STORE"] = store
+
+    from deployments.client import connect, start_run
+    from deployments.local import bring_up
+
+    out = console()
+    services = bring_up(out.print)
+    with connect(services.api_url) as client:
+        started = start_run(client, "voltx/full", parameters)
+    out.print(f"Run     [bold]{started.name}[/], preset {preset}", soft_wrap=True)
+    out.print(f"UI      {services.ui_url}/runs/flow-run/{started.id}\n", soft_wrap=True)
+    if not watch:
+        _still_up(services, out)
+        out.print("Next: [b]voltx status --watch[/]")
+        return
+    completed = _watch(services, started.id, started.name, out)
+    out.print(f"UI      {services.ui_url}/runs/flow-run/{started.id}", soft_wrap=True)
+    out.print(f"`voltx run` took {time.monotonic() - began:.0f} s from start to end.")
+    _still_up(services, out)
+    if not completed:
+        raise typer.Exit(1)
+
+
+def _keys(overrides: list[str]) -> list[str]:
+    return [text.partition("=")[0].strip() for text in overrides]
+
+
+def _watch(services: "Up", flow_run_id: Any, run_id: str, out: "Console") -> bool:
+    """Show the run to its end; whether it completed."""
+    from deployments.client import connect, final_state
+    from voltx_core.cli.summary import show_summary
+    from voltx_core.cli.watch import watch
+    from voltx_core.stages.runs import RunRecord
+    from voltx_core.stages.workspace import Workspace
+
+    workspace = Workspace.open()
+    record = RunRecord(workspace.artifacts, run_id)
+    with connect(services.api_url) as client:
+        outcome = watch(record.rows, lambda: final_state(client, flow_run_id), console=out)
+    if outcome is None:
+        out.print("\nLeft the run; it goes on. Back to it: [b]voltx status --watch[/]")
+        _still_up(services, out)
+        raise typer.Exit(DETACHED)
+    if record.read() is None:  # it failed before it could begin
+        out.print(f"The run did not begin: {outcome['why']}", markup=False, soft_wrap=True)
+        return False
+    show_summary(workspace, run_id, out)
+    return bool(outcome["state"] == "completed")
+
+
+def _still_up(services: "Up", out: "Console") -> None:
+    names = ", ".join(f"{n} (pid {i.pid})" for n, i in services.running.alive().items())
+    out.print(f"Still up: {names}. Stop them: [b]voltx down[/]", soft_wrap=True)

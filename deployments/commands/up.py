@@ -1,0 +1,56 @@
+"""`voltx up`: server, pools, deployments, automations and workers."""
+
+from typing import Annotated
+
+import typer
+
+from voltx_core.cli.options import console, explained
+from voltx_core.errors import ConfigError
+
+Layout = Annotated[
+    str,
+    typer.Option(
+        "--pools",
+        metavar="one|several",
+        help="[b]one[/b]: this machine runs every stage. [b]several[/b]: it runs the graph, and "
+        "stages go to the pools voltx-cpu, voltx-gpu and voltx-multi-gpu, which workers on other "
+        "machines serve.",
+    ),
+]
+
+
+@explained()
+def up(layout: Layout = "one") -> None:
+    """Start what runs need here: a Prefect server and workers, in the background.
+
+    Does nothing that is done already. The server listens on this machine only, on port 4200 or
+    any free one; its database and logs are under VOLTX_HOME (./.voltx). With PREFECT_API_URL set,
+    that server is used instead. A git-ignored prefect.toml is written here, so that the plain
+    `prefect` command finds the server from this folder.
+
+    Examples:
+
+      voltx up
+
+      prefect deployment run voltx/full -p preset=tiny
+
+      voltx down
+    """
+    from deployments.local import bring_up
+
+    if layout not in ("one", "several"):
+        raise ConfigError(f"--pools is one or several, not {layout!r}.")
+    out = console()
+    services = bring_up(out.print, layout="one" if layout == "one" else "several")
+    out.print("Up." if services.started else "Was up already.")
+    out.print(f"UI      {services.ui_url}")
+    for name, identity in services.running.alive().items():
+        out.print(f"Runs    {name} (pid {identity.pid}), log {services.log(name)}", soft_wrap=True)
+    if not services.reachable:
+        out.print(
+            "This folder has a prefect.toml of its own. For the plain prefect command: "
+            f"export PREFECT_API_URL={services.api_url}",
+            soft_wrap=True,
+        )
+    out.print("Next: [b]prefect deployment run voltx/full[/], or [b]voltx run --watch[/]")
+    out.print("Stop: [b]voltx down[/]")

@@ -1,0 +1,15 @@
+"""`voltx bench NAME`: measurements, each of which reports and never judges.
+
+Benches that need Prefect register themselves as entry points of the group ``voltx.benches``.
+"""
+
+from voltx_core.cli.discovery import CommandGroup
+
+BENCHES: dict[str, str] = {}
+
+bench = CommandGroup(
+    name="bench",
+    commands_at=BENCHES,
+    entry_points="voltx.benches",
+    help="Measure voltx on this machine. With --json the last line is one JSON object.",
+)

@@ -1,0 +1,88 @@
+"""`voltx status`: how each stage of a run is doing, read from the store alone."""
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from voltx_core.cli.options import AsJson, StoreUrl, console, explained
+
+if TYPE_CHECKING:
+    from voltx_core.stages.workspace import Workspace
+
+Run = Annotated[
+    str | None, typer.Argument(metavar="[RUN]", help="Id of the run; default: the latest one.")
+]
+Watch = Annotated[
+    bool, typer.Option("--watch", "-w", help="Stay, and follow the run until it has ended.")
+]
+
+
+@explained()
+def status(
+    run: Run = None,
+    store: StoreUrl = None,
+    watch: Watch = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the stages of a run: waiting, running, committed or failed, and why.
+
+    It needs the store only, so it works on any machine that reaches it, also while the server of
+    the run is down. Ctrl-C leaves a watched run alone.
+
+    Examples:
+
+      voltx status                                   the latest run
+
+      voltx status --watch                           follow it
+
+      voltx status --json | jq '.[] | select(.state=="failed") | .why'
+    """
+    from voltx_core.stages.runs import latest
+    from voltx_core.stages.workspace import Workspace
+
+    workspace = Workspace.open(store)
+    run_id = run or latest(workspace.artifacts)
+    if as_json:
+        print(json.dumps(_rows(workspace, run_id), indent=1))
+    elif run_id is None:
+        console().print(f"No run in {workspace.url} yet. Start one: [b]voltx run --watch[/]")
+    elif watch:
+        _follow(workspace, run_id)
+    else:
+        _show(workspace, run_id)
+
+
+def _rows(workspace: "Workspace", run_id: str | None) -> list[dict[str, Any]]:
+    from voltx_core.stages.runs import RunRecord
+
+    return RunRecord(workspace.artifacts, run_id).rows() if run_id else []
+
+
+def _show(workspace: "Workspace", run_id: str) -> None:
+    from voltx_core.cli.watch import ended, table
+
+    out = console()
+    out.print(f"Run [bold]{run_id}[/], store {workspace.url}\n")
+    out.print(table(_rows(workspace, run_id), now=None))
+    outcome = ended(workspace, run_id)
+    if outcome is None:
+        out.print("\nIt has not ended. Follow it: [b]voltx status --watch[/]")
+    else:
+        why = f": {outcome['why']}" if outcome.get("why") else ""
+        out.print(f"\nIt {outcome['state']}{why}. Next: [b]voltx report {run_id}[/]")
+
+
+def _follow(workspace: "Workspace", run_id: str) -> None:
+    from voltx_core.cli.summary import show_summary
+    from voltx_core.cli.watch import ended, watch
+
+    outcome = watch(
+        lambda: _rows(workspace, run_id), lambda: ended(workspace, run_id), console=console()
+    )
+    if outcome is None:
+        console().print("Left the run alone; it goes on.")
+        return
+    show_summary(workspace, run_id, console())
+    if outcome["state"] != "completed":
+        raise typer.Exit(1)
