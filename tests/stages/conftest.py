@@ -137,21 +137,25 @@ def hard_core_files(tmp_path_factory, translator_files, problems_folder) -> dict
     return paths
 
 
-@pytest.fixture
-def stage_run(tmp_path) -> RunStage:
+@pytest.fixture(scope="session")
+def stage_run(tmp_path_factory) -> RunStage:
     """Makes a StageRun of the tiny preset; the same ``home`` resumes its checkpoints."""
+    homes: dict[str, Path] = {}
 
     def make(
         name: str,
         inputs: Mapping[str, Path],
         *overrides: str,
-        home: str = "one",
+        home: str | None = None,
         stop: StopFlag | None = None,
         **settings: Any,
     ) -> StageRun:
         spec, config = graph.module(name).SPEC, resolve("tiny", list(overrides))
-        folder = tmp_path / home / "outputs"
-        folder.mkdir(parents=True, exist_ok=True)
+        place = tmp_path_factory.mktemp(name)
+        if home is not None:
+            place = homes.setdefault(f"{name}/{home}", place)
+        folder = place / "outputs"
+        folder.mkdir(exist_ok=True)
         missing = set(spec.needs) - set(inputs)
         assert not missing, f"test gives no {missing}"
         return StageRun(
@@ -160,7 +164,7 @@ def stage_run(tmp_path) -> RunStage:
             inputs={need: inputs[need] for need in spec.needs},
             folder=folder,
             device="cpu",
-            checkpoints=Checkpoints(tmp_path / home / "progress", **{"interval_s": 1e9} | settings),
+            checkpoints=Checkpoints(place / "progress", **{"interval_s": 1e9} | settings),
             observer=Notebook(),
             stop=StopFlag() if stop is None else stop,  # an unset flag is falsy
         )

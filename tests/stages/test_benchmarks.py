@@ -1,8 +1,11 @@
 """Stage 5.3, run for real on untrained models: every row, table, picture, and resuming."""
 
+import shutil
+from dataclasses import replace
 from itertools import groupby
 
 import pytest
+import torch
 
 from voltx_core.baseline.model import Shape, VinciGPT
 from voltx_core.config import resolve
@@ -24,15 +27,12 @@ SETTINGS = (
 def inputs(
     tmp_path_factory, problems_folder, translator_files, soft_core_files, hard_core_files, budgets
 ):
-    import shutil
-
-    import torch
-
     folder = tmp_path_factory.mktemp("benchmarks")
     problems = folder / "problems"
     shutil.copytree(problems_folder, problems)
-    exam = list(read_problems(problems / "heldout.jsonl"))[:2]
-    write_problems(problems / "exams" / "humaneval.jsonl", exam)
+    first, second, _ = read_problems(problems / "heldout.jsonl")
+    known = replace(second, traits={**second.traits, "contaminated": True})
+    write_problems(problems / "exams" / "humaneval.jsonl", [first, known])
     config = resolve("tiny", ["baseline.context=80"]).baseline
     vocabulary = CodeTokenizer.load(translator_files["tokenizer"]).vocabulary
     model = VinciGPT(Shape.of(config, vocabulary), generator=torch.Generator().manual_seed(0))
@@ -47,9 +47,15 @@ def inputs(
     }
 
 
-def test_every_system_meets_every_exam_and_every_row_says_how(stage_run, inputs):
+@pytest.fixture(scope="module")
+def whole(stage_run, inputs):
+    """One uninterrupted run and its report."""
     run = stage_run("benchmarks", inputs, *SETTINGS)
-    report = benchmarks.run(run)
+    return run, benchmarks.run(run)
+
+
+def test_every_system_meets_every_exam_and_every_row_says_how(whole):
+    run, report = whole
     rows = report.tables["Results"]
     by_exam = {name: list(group) for name, group in groupby(rows, key=lambda r: r["split"])}
     assert set(by_exam) == {
@@ -82,10 +88,12 @@ def test_every_system_meets_every_exam_and_every_row_says_how(stage_run, inputs)
         sampled = row["label"] in ("4.3 sleep", "transformer baseline")
         assert (row["sampled pass@2"] is not None) == sampled
         assert row["sampling"].startswith("greedy")
+        assert row["contaminated"] == (1 if row["split"] == "humaneval" else 0)
     assert report.tables["Suites not run"] == [
         {"suite": "mbpp", "why": "its data is not on this machine (data.directory, VOLTX_DATA_DIR)"}
     ]
-    assert "mbpp was not run" in report.notes[0]
+    assert any("mbpp was not run" in note for note in report.notes)
+    assert any("1 of 2 problems are contaminated" in note for note in report.notes)
     assert report.metrics["pass@1_humaneval"] is not None
     assert "pass@1_mbpp" not in report.metrics
     outcomes = list(read_jsonl(run.output("benchmarks")))
@@ -100,40 +108,22 @@ def test_every_system_meets_every_exam_and_every_row_says_how(stage_run, inputs)
         assert row["refused"] == 0
 
 
-def test_stopped_and_resumed_it_reports_the_same(stage_run, inputs):
-    whole = stage_run("benchmarks", inputs, *SETTINGS, home="whole")
-    expected = benchmarks.run(whole)
+def test_stopped_and_resumed_it_reports_the_same(stage_run, inputs, whole):
+    run, expected = whole
 
     class Later(StopFlag):
-        """Asks to stop at the fifth examination."""
+        """Asks to stop at the 25th examination."""
 
         def check(self) -> None:
             type(self).checks = getattr(self, "checks", 0) + 1
-            if self.checks == 5:
+            if self.checks == 25:
                 self.set("asked to")
             super().check()
 
     with pytest.raises(Interrupted):
         benchmarks.run(stage_run("benchmarks", inputs, *SETTINGS, home="cut", stop=Later()))
     resumed = stage_run("benchmarks", inputs, *SETTINGS, home="cut")
-    assert resumed.checkpoints.restore("answers").step == 4
+    assert resumed.checkpoints.restore("answers").step == 24
     report = benchmarks.run(resumed)
     assert report.tables == expected.tables
-    assert resumed.output("benchmarks").read_bytes() == whole.output("benchmarks").read_bytes()
-
-
-def test_contaminated_exams_are_labelled(stage_run, inputs, tmp_path):
-    import shutil
-    from dataclasses import replace
-
-    problems = tmp_path / "problems"
-    shutil.copytree(inputs["problems"], problems)
-    path = problems / "exams" / "humaneval.jsonl"
-    marked = [replace(p, traits={**p.traits, "contaminated": True}) for p in read_problems(path)]
-    write_problems(path, marked)
-    report = benchmarks.run(stage_run("benchmarks", {**inputs, "problems": problems}, *SETTINGS))
-    assert all(
-        row["contaminated"] == (2 if row["split"] == "humaneval" else 0)
-        for row in report.tables["Results"]
-    )
-    assert any("2 of 2 problems are contaminated" in note for note in report.notes)
+    assert resumed.output("benchmarks").read_bytes() == run.output("benchmarks").read_bytes()
