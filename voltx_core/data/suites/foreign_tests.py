@@ -1,4 +1,4 @@
-"""Published Java and Go test programs as statements that throw or panic."""
+"""Published Java and Go programs and tests, brought to the form the judge runs."""
 
 import re
 
@@ -9,9 +9,18 @@ GO_CHECKS = {"fmt", "reflect"}
 GO_REPLACED = {"testing", "github.com/stretchr/testify/assert"}
 """Packages that they stand in for."""
 
+GO_STANDARD = (
+    "bytes", "crypto/md5", "encoding/hex", "fmt", "math", "math/rand", "regexp", "sort", "strconv",
+    "strings", "time", "unicode",
+)  # fmt: skip
+"""Packages that published solutions presume, imported or not."""
+GO_HEADER = re.compile(r"\A\s*(?:package \w+\s+)?(?:import (?:\([^)]*\)|\"[^\"]+\")\s*)*")
+
 GO_ASSERT = """\
-assert := struct{ Equal func(expected, actual interface{}) bool }{
-    func(expected, actual interface{}) bool {
+assert := struct {
+    Equal func(expected, actual interface{}, message ...interface{}) bool
+}{
+    func(expected, actual interface{}, message ...interface{}) bool {
         if !checkreflect.DeepEqual(expected, actual) {
             panic(checkfmt.Sprintf("expected %#v, got %#v", expected, actual))
         }
@@ -40,6 +49,27 @@ def call_java_main(test: str) -> str:
     """The test's class ``Main`` as a local class (Java 16 or newer), and a call of its ``main``."""
     local = re.sub(r"^public class Main\b", "class Main", test, flags=re.MULTILINE)
     return f"{tidy_code(local)}Main.main(new String[0]);\n"
+
+
+def without_go_header(code: str) -> str:
+    """Go code without its package clause and imports."""
+    return GO_HEADER.sub("", code)
+
+
+def go_module(code: str) -> str:
+    """A file of ``package main`` that imports exactly what it uses.
+
+    The published files rely on imports that a harness adds, and have some that only tests use.
+    """
+    body = without_go_header(code)
+    used = [
+        path
+        for path in GO_STANDARD
+        if re.search(rf"(?<![\w.\"]){path.rpartition('/')[2]}\.[A-Z]", body)
+    ]
+    block = "".join(f'    "{path}"\n' for path in used)
+    imports = f"import (\n{block})\n\n" if used else ""
+    return tidy_code(f"package main\n\n{imports}{body}")
 
 
 def go_statements(setup: str, test: str) -> tuple[str, str]:

@@ -10,7 +10,12 @@ from pathlib import Path
 
 from voltx_core.data.jsonl import Row
 from voltx_core.data.problem import Language, Problem
-from voltx_core.data.suites.foreign_tests import call_java_main, go_statements
+from voltx_core.data.suites.foreign_tests import (
+    call_java_main,
+    go_module,
+    go_statements,
+    without_go_header,
+)
 from voltx_core.data.suites.rows import published_rows, suite_traits, tidy_code
 from voltx_core.errors import DataError
 
@@ -69,12 +74,14 @@ def _problem(path: Path, row: Row, language: Language) -> Problem:
                 requires.append(crate)
             else:
                 prompt = re.sub(statement, "", prompt, flags=re.MULTILINE)
+    solution = prompt + row["canonical_solution"]
+    if language == "go":
+        prompt, solution = without_go_header(prompt), go_module(solution)
     setup, test = _setup_and_test(path, row, language)
-    start = "package main\n\n" if language == "go" else ""
     return Problem(
         id=f"humaneval-x/{row['task_id']}",
         query=prompt.strip("\n"),
-        solution=tidy_code(start + prompt + row["canonical_solution"]),
+        solution=tidy_code(solution),
         tests=(test,),
         language=language,
         source=f"humaneval-x-{language}",

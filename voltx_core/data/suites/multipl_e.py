@@ -11,7 +11,11 @@ from pathlib import Path
 
 from voltx_core.data.jsonl import Row
 from voltx_core.data.problem import Language, Problem
-from voltx_core.data.suites.foreign_tests import call_java_main, go_statements
+from voltx_core.data.suites.foreign_tests import (
+    call_java_main,
+    go_statements,
+    without_go_header,
+)
 from voltx_core.data.suites.rows import published_rows, suite_traits, tidy_code
 from voltx_core.errors import DataError
 
@@ -64,7 +68,7 @@ def _problem(path: Path, row: Row, language: Language) -> Problem:
         else:
             prompt = prompt.replace(JAVATUPLES_IMPORT, "")
     elif language == "go":
-        prompt = _without_go_header(prompt)
+        prompt = without_go_header(prompt)
     setup, test = _setup_and_test(row["tests"], language)
     return Problem(
         id=f"multipl-e-{language}/{row['name']}",
@@ -106,7 +110,3 @@ def _java_statements(tests: str) -> str:
     body = re.sub(r"^( *)assert\(", r"\1require(", tests, flags=re.MULTILINE)
     members = body.lstrip().removeprefix("}").lstrip("\n")
     return call_java_main(f"class Main extends Problem {{\n{JAVA_REQUIRE}{members}")
-
-
-def _without_go_header(prompt: str) -> str:
-    return re.sub(r"\Apackage \w+\s+import \(.*?\n\)\n", "", prompt, flags=re.DOTALL)
