@@ -43,6 +43,7 @@ ATTACKS = {
     "a core dump": "resource.setrlimit(resource.RLIMIT_CORE, (1, 1))",
     "a big file": "open('big', 'wb').truncate(1 << 30)",
 }
+BRIEF = Limits(cpu_s=0.2, wall_s=60.0, memory_mib=64)
 CODE = """
 import ctypes, os, resource, socket, subprocess
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -111,7 +112,10 @@ def test_bombs_go_off_in_the_candidate_alone(leveled):
         "folders": "import os\ndef f():\n    while True: os.mkdir('a'); os.chdir('a')",
         "recursion": "import sys\nsys.setrecursionlimit(10**9)\ndef f(): return f()",
     }
-    programs = [leveled.program(code, "assert f() == 1", id=name) for name, code in bombs.items()]
+    programs = [
+        leveled.program(code, "assert f() == 1", id=name, limits=BRIEF)
+        for name, code in bombs.items()
+    ]
     honest = leveled.program("def f(): return 1", "assert f() == 1")
     verdicts = leveled.judge.run([*programs, *[honest] * 8])
     assert [v.id for v in verdicts[: len(bombs)] if v.passed] == []

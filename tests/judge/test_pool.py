@@ -1,6 +1,8 @@
 """The judge as a machine: dead slots, leaks, many threads."""
 
 import os
+import subprocess
+import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -65,6 +67,30 @@ def test_closing_leaves_no_process_no_file_and_no_descriptor():
     assert set(Path(tempfile.gettempdir()).glob("voltx-judge-*")) <= folders
     with pytest.raises(JudgeError, match="closed"):
         judge.run([double(1)])
+
+
+def test_nothing_survives_a_judge_that_is_killed(tmp_path):
+    code = (
+        "from voltx_core.judge import *\n"
+        "judge = Judge(workers=2)\n"
+        "loop = Program(id='l', code='def f():\\n while True: pass', tests=('assert f()',),"
+        " entry_point='f', limits=Limits(cpu_s=60.0, wall_s=600.0))\n"
+        "judge.run([Program(id='p', code='def f(): return 1', tests=('assert f()',))] * 4)\n"
+        "print('warm', flush=True)\n"
+        "judge.run([loop] * 2)\n"
+    )
+    victim = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": tmp_path}
+    )
+    assert victim.stdout
+    assert victim.stdout.readline() == b"warm\n"
+    below = psutil.Process(victim.pid).children(recursive=True)
+    assert len(below) >= 2
+    victim.kill()
+    victim.wait()
+    victim.stdout.close()
+    _, alive = psutil.wait_procs(below, timeout=60)
+    assert alive == []
 
 
 def test_a_slot_serves_many_programs_without_growing(judge):

@@ -22,15 +22,21 @@ _REMEDIES = {
     "are allowed (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces > 0)",
     "none": "run on Linux 5.13 or newer on x86_64 or aarch64, with seccomp filters",
 }
+_TO_GET = {
+    "ns": _REMEDIES["uid"],
+    "uid": "for `uid`, run as root",
+    "seccomp": f"for `seccomp`, {_REMEDIES['none']}",
+}
 _MISSING = {
     "ns": ("one set of namespaces serves all runs of a slot, emptied in between",),
     "uid": (
         "scratch has a limit per file, not in total",
-        "candidates see names and sizes of other users' processes where Landlock is absent",
+        "files that everyone may read stay readable where the kernel has no Landlock",
     ),
     "seccomp": (
         "scratch has a limit per file, not in total",
-        "candidates run under your own uid: its limits on processes are shared",
+        "candidates run under your own uid, so the number of threads has no limit of its own",
+        "where the kernel has no Landlock, no path can be opened: only preloaded modules import",
     ),
     "none": ("everything but resource and time limits",),
 }
@@ -135,8 +141,8 @@ def resolve_level(level: str, *, allow_unsafe: bool) -> str:
     proof = _prove(level)
     if isinstance(proof, str):
         raise JudgeError(
-            f"isolation level {level!r} does not work here: {proof}. {_REMEDIES['seccomp']}; or "
-            "pass level='auto' to use the strongest level that works"
+            f"isolation level {level!r} does not work here: {proof}. Either {_TO_GET[level]}; "
+            "or pass level='auto' to use the strongest level that works"
         )
     return level
 
