@@ -50,16 +50,16 @@ class Check:
 
 @explained()
 def doctor(store: StoreUrl = None, as_json: AsJson = False) -> None:
-    """Check this machine: Python, packages, memory, device, store, judge, languages, data.
+    """Check what voltx needs on this machine, and say what to do where it lacks.
 
-    ✓ works, ! works with less than it could, ✗ must be mended first (exit code 1). Every line
-    that is not ✓ says what to do.
+    ✓ works, ! works with less than it could, ✗ must be mended first (then the
+    exit code is 1). Every line that is not ✓ says what to do.
 
     Examples:
 
       voltx doctor
 
-      VOLTX_STORE=s3://bucket/prefix voltx doctor         can this machine use that store?
+      VOLTX_STORE=s3://bucket/prefix voltx doctor   can it use that store?
 
       voltx doctor --json | jq '.[] | select(.state != "ok")'
     """

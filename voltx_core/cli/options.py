@@ -21,7 +21,9 @@ Preset = Annotated[
         "--preset",
         "-p",
         metavar="|".join(PRESET_NAMES),
-        help="; ".join(f"[b]{name}[/b]: {text}" for name, text in SUMMARIES.items()) + ".",
+        help="How large everything is. "
+        + "; ".join(f"[b]{name}[/b]: {text}" for name, text in SUMMARIES.items())
+        + ".",
         autocompletion=lambda: list(PRESET_NAMES),
     ),
 ]

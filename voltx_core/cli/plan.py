@@ -31,18 +31,18 @@ def plan(
 ) -> None:
     """Show, stage by stage, what would be reused, what would run, and why.
 
-    A stage is reused when the store holds a result of the same settings, inputs and version.
-    Nothing is run and nothing is written.
+    A stage is reused when the store holds a result of the same settings,
+    inputs and version. Nothing is run and nothing is written.
 
     Examples:
 
-      voltx plan                                     what  make run  would do
+      voltx plan                                what a run would do
 
-      voltx plan --set alignment.e2e.steps=48        which stages one change costs
+      voltx plan --set alignment.e2e.steps=48   which stages one change costs
 
-      voltx plan --preset tiny --until soft_core     only up to the soft core
+      voltx plan --preset tiny --until 2.1      only up to the soft core
 
-      voltx plan --json | jq '.[] | select(.state=="run") | .name'
+      voltx plan --json | jq '.[] | select(.state == "run") | .name'
     """
     from voltx_core.config import resolve
     from voltx_core.stages.workspace import Workspace
@@ -120,7 +120,7 @@ def _show(rows: Sequence[Mapping[str, Any]], url: str, preset: str, command: str
             Text(row["state"], style="green" if reused else "bold yellow"),
             row["pool"],
             "" if reused else duration(row["estimated_s"], missing="unknown"),
-            "" if reused else money(row["estimated_cost_usd"], missing="unknown"),
+            "" if reused else money(row["estimated_cost_usd"], missing=""),
             why,
         )
     out = console()

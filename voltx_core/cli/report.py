@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from voltx_core.stages.workspace import Workspace
 
 Run = Annotated[
-    str | None, typer.Argument(metavar="[RUN]", help="Id of the run; default: the latest one.")
+    str | None, typer.Argument(metavar="RUN", help="Id of the run; default: the latest one.")
 ]
 Folder = Annotated[
     Path,
@@ -28,18 +28,19 @@ def report(
 ) -> None:
     """Write the report card of a run anew and print its summary.
 
-    The report is gathered from the store, so any machine that reaches the store can write it, at
-    any moment of the run: what is not measured yet says so.
+    The report is gathered from the store, so any machine that reaches the
+    store can write it, at any moment of the run: what is not measured yet
+    says so.
 
     Examples:
 
-      voltx report                                   the latest run
+      voltx report                          the latest run
 
-      voltx report 20260102-150405                   a run by its id
+      voltx report 20260102-150405          a run by its id
 
-      voltx report --json | jq .headline             for programs
+      voltx report --json | jq .headline    for programs
 
-      xdg-open runs/latest/report.html               all tables, curves and figures
+      xdg-open runs/latest/report.html      all tables, curves and figures
     """
     from voltx_core.errors import StageError
     from voltx_core.evaluation.report_card import write_report

@@ -85,8 +85,7 @@ def _decide(
 ) -> Planned:
     inputs = input_digests(spec, planned)
     if inputs is None:
-        missing = [p for p in graph.parents(spec.name) if planned[p].manifest is None]
-        what = ", ".join(f"{graph.specs()[p].number} {p}" for p in missing)
+        what = ", ".join(f"{graph.specs()[p].number} {p}" for p in _nearest_missing(spec, planned))
         why = f"its input from {what} will be made first"
         return Planned(spec=spec, state="run", why=why, fingerprint=None, manifest=None)
     outside = external(spec, config)
@@ -108,6 +107,13 @@ def _decide(
         manifest=manifest,
         notes=notes,
     )
+
+
+def _nearest_missing(spec: StageSpec, planned: Mapping[str, Planned]) -> list[str]:
+    """Stages whose result is waited for, without those that stand behind another of them."""
+    missing = [p for p in graph.parents(spec.name) if planned[p].manifest is None]
+    behind = {a for p in missing for a in graph.select(only=[p]) if a != p}
+    return [p for p in missing if p not in behind]
 
 
 def _difference(

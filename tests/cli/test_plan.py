@@ -1,0 +1,123 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from voltx_core.cli.plan import longest_path_s, plan
+from voltx_core.stages.lifecycle import execute
+
+NAMES = ("seeds", "press", "taste", "benchmarks")
+SET = ("--preset", "tiny", "--set", "safety.steps=20")
+
+
+@pytest.fixture
+def committed(orchard, workspace, tiny):
+    del orchard
+    for name in NAMES:
+        execute(name, tiny, workspace, run_id="r1")
+
+
+def rows(result):
+    assert result.exit_code == 0, result.output
+    return {row["name"]: row for row in json.loads(result.stdout)}
+
+
+@pytest.mark.usefixtures("orchard")
+def test_json_lists_every_stage_with_number_state_why_and_fingerprint(invoke):
+    found = rows(invoke(plan, *SET, "--json"))
+    assert list(found) == list(NAMES)
+    for row in found.values():
+        assert {"number", "name", "state", "why", "fingerprint", "pool"} <= set(row)
+    assert found["press"]["estimated_s"] is None
+    assert found["press"]["needs"] == ["seeds"]
+
+
+@pytest.mark.usefixtures("committed")
+def test_one_changed_setting_reruns_its_stage_and_what_follows(invoke):
+    found = rows(invoke(plan, *SET, "--set", "safety.steps=40", "--json"))
+    assert [name for name, row in found.items() if row["state"] == "run"] == [
+        "press",
+        "benchmarks",
+    ]
+    assert found["press"]["why"] == "safety.steps: 20 → 40"
+    assert found["press"]["estimated_s"] > 0
+    assert found["seeds"]["estimated_s"] == 0
+
+
+@pytest.mark.usefixtures("committed")
+def test_the_table_says_why_and_how_to_go_on(invoke):
+    result = invoke(plan, *SET, "--set", "safety.steps=40")
+    assert result.exit_code == 0
+    assert "safety.steps: 20 → 40" in result.stdout
+    assert "2 of 4 stages would run" in result.stdout
+    assert (
+        "voltx run --preset tiny --set safety.steps=20 --set safety.steps=40 --watch"
+        in result.stdout
+    )
+
+
+@pytest.mark.usefixtures("committed")
+def test_nothing_to_do_is_said_in_words(invoke):
+    assert "all 4 stages would be reused" in invoke(plan, *SET).stdout
+
+
+@pytest.mark.usefixtures("orchard")
+def test_only_and_until_narrow_the_plan(invoke):
+    assert list(rows(invoke(plan, *SET, "--until", "2.0", "--json"))) == ["seeds", "press"]
+    assert list(rows(invoke(plan, *SET, "--only", "taste", "--json"))) == ["seeds", "taste"]
+
+
+@pytest.mark.usefixtures("orchard")
+def test_planning_leaves_no_trace(invoke, workspace):
+    invoke(plan, *SET)
+    assert list(workspace.artifacts.store.list()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--set", "soft_core.stpes=1"), "did you mean 'soft_core.steps'?"),
+        (("--preset", "labtop"), "did you mean 'laptop'?"),
+        (("--until", "squash"), "No stage is called 'squash'"),
+        (("--set", "seed"), "'seed' is not KEY=VALUE"),
+    ],
+)
+@pytest.mark.usefixtures("orchard")
+def test_a_wrong_request_is_one_message_and_exit_code_2(invoke, arguments, message):
+    result = invoke(plan, *arguments, "--json")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+    assert result.stdout == ""
+
+
+@pytest.mark.usefixtures("orchard")
+def test_a_store_that_is_none_is_exit_code_1(invoke):
+    result = invoke(plan, "--store", "ftp://nowhere")
+    assert result.exit_code == 1
+    assert "ftp://nowhere" in result.stderr
+
+
+def test_stages_side_by_side_do_not_add_up():
+    made = [
+        {"name": "a", "needs": [], "estimated_s": 5.0},
+        {"name": "b", "needs": ["a"], "estimated_s": 3.0},
+        {"name": "c", "needs": ["a"], "estimated_s": 4.0},
+        {"name": "d", "needs": ["b", "c"], "estimated_s": None},
+    ]
+    assert longest_path_s(made) == 9.0
+
+
+def test_planning_imports_no_framework(tmp_path):
+    code = (
+        "import sys; from voltx_core.cli.plan import rows_of;"
+        "from voltx_core.config import resolve;"
+        "from voltx_core.stages.workspace import Workspace;"
+        f"w = Workspace.open(environ={{'VOLTX_STORE': {str(tmp_path / 's')!r}, 'VOLTX_HOME': "
+        f"{str(tmp_path / 'h')!r}}}); assert rows_of(resolve('tiny', environ={{}}), w);"
+        "heavy = {'torch', 'prefect', 'sklearn', 'faiss', 'boto3', 'matplotlib'} & set(sys.modules)"
+        "; sys.exit(', '.join(sorted(heavy)) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
