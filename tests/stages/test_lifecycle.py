@@ -211,3 +211,15 @@ def test_a_run_taken_up_again_still_says_what_it_made_itself(workspace, tiny):
     made = record.of("seeds")
     assert execute("seeds", tiny, workspace, run_id="r1").state == "reused"
     assert record.of("seeds") == made
+
+
+def test_starting_a_stage_reads_every_manifest_before_it_once(workspace, tiny, monkeypatch):
+    """On S3 each is a request; looking for them anew for every input made hundreds."""
+    run_all(tiny, workspace, names=("seeds", "press", "taste"))
+    asked = []
+    real = workspace.artifacts.manifest
+    monkeypatch.setattr(
+        workspace.artifacts, "manifest", lambda *key: asked.append(key[0]) or real(*key)
+    )
+    execute("benchmarks", tiny, workspace, run_id="r1")
+    assert [asked.count(name) for name in ("seeds", "press", "taste")] == [1, 1, 1]

@@ -140,8 +140,10 @@ def _answers(
     from voltx_core.generation import ARTIFACTS, Generator
     from voltx_core.judge import Judge
     from voltx_core.stages import lineage
+    from voltx_core.stages.machine import pin_threads
     from voltx_core.training.randomness import generator
 
+    pin_threads(1)  # a second one wins nothing at this size, and changes the last bits
     model = Generator.load(lineage.fetch(run_id, ARTIFACTS, workspace))
     problem = Problem(
         id="request", query=query, solution="", tests=tuple(tests), entry_point=called

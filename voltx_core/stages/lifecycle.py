@@ -74,7 +74,8 @@ def execute(
     spec = graph.specs()[name]
     ancestry = graph.select(only=[name])
     artifacts = workspace.artifacts
-    decided = plan(config, artifacts, stages=ancestry, force=(name,) if force else ())[name]
+    planned = plan(config, artifacts, stages=ancestry, force=(name,) if force else ())
+    decided = planned[name]
     if decided.manifest is not None:
         return _reuse(spec, decided, workspace, record)
     if decided.fingerprint is None:
@@ -82,8 +83,9 @@ def execute(
             f"Stage {spec.number} {name} cannot start: {decided.why}. "
             f"Run the stages before it: voltx run --until {name}."
         )
-    inputs = input_digests(spec, plan(config, artifacts, stages=ancestry))
+    inputs = input_digests(spec, planned)
     assert inputs is not None
+    sources = {n: m for n in spec.needs if (m := planned[graph.makers()[n]].manifest)}
     work = workspace.work(name, decided.fingerprint)
     with _exclusive(work):
         committed = None if force else artifacts.manifest(name, decided.fingerprint)
@@ -99,7 +101,17 @@ def execute(
         )
         try:
             return _work(
-                spec, config, workspace, record, decided, inputs, work, stop, observer, force
+                spec,
+                config,
+                workspace,
+                record,
+                decided,
+                inputs,
+                sources,
+                work,
+                stop,
+                observer,
+                force,
             )
         except Interrupted as interruption:
             record.stage(name, state="interrupted", why=str(interruption), finished_at=_now())
@@ -117,6 +129,7 @@ def _work(
     record: RunRecord,
     decided: Planned,
     inputs: Mapping[str, str],
+    sources: Mapping[str, Manifest],
     work: Path,
     stop: StopFlag,
     observer: Observer | None,
@@ -131,7 +144,7 @@ def _work(
     with clock("preflight"):
         preflight(spec, config, workspace)
     with clock("pull"):
-        paths = {name: _pull(name, config, workspace, decided) for name in spec.needs}
+        paths = {name: artifacts.fetch(manifest, name) for name, manifest in sources.items()}
     pin_threads(config.compute.threads)
     folder = work / "outputs"
     shutil.rmtree(folder, ignore_errors=True)
@@ -227,18 +240,6 @@ def read_report(workspace: Workspace, manifest: Manifest) -> dict[str, Any]:
     path = workspace.artifacts.fetch_file(manifest, "report.json")
     report: dict[str, Any] = json.loads(path.read_text())
     return report
-
-
-def _pull(artifact: str, config: VoltxConfig, workspace: Workspace, decided: Planned) -> Path:
-    maker = graph.makers()[artifact]
-    ancestry = graph.select(only=[maker])
-    manifest = plan(config, workspace.artifacts, stages=ancestry)[maker].manifest
-    if manifest is None:
-        raise StageError(
-            f"Input {artifact!r} of {decided.spec.name} vanished from {workspace.url} since the "
-            f"plan was made. Run: voltx run --until {maker}."
-        )
-    return workspace.artifacts.fetch(manifest, artifact)
 
 
 def _pull_progress(stage: str, workspace: Workspace, fingerprint: str, local: Path) -> None:
