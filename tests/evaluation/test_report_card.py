@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from voltx_core.errors import StageError
-from voltx_core.evaluation.card import formatting, headline
+from voltx_core.evaluation.card import charts, formatting, headline
 from voltx_core.evaluation.card.content import StageCard
 from voltx_core.evaluation.card.curves import MOST_POINTS, read_curves, smoothed
 from voltx_core.evaluation.card.markdown import summary
@@ -281,6 +281,16 @@ def test_the_lineage_follows_digests(complete):
     stages = {stage.name: stage for stage in read_card("r1", complete).stages}
     assert stages["taste"].inputs == {"seeds": "seeds", "pits": "seeds"}
     assert stages["benchmarks"].inputs == {"juice": "press", "tasting": "taste"}
+
+
+def test_the_drawing_leaves_out_what_follows_from_a_chain():
+    def made(name, **inputs):
+        return StageCard(
+            number="1", name=name, title=name, pool="", state="committed", why="", inputs=inputs
+        )
+
+    drawn = charts.lineage([made("a"), made("b", x="a"), made("c", x="a", y="b")])
+    assert drawn.count('class="edge"') == 2
 
 
 T0 = datetime(2026, 1, 2, tzinfo=UTC)

@@ -129,22 +129,27 @@ def timeline(stages: Sequence[StageCard], start: datetime, end: datetime) -> str
 
 
 def lineage(stages: Sequence[StageCard]) -> str:
-    """Stages in layers, each below all it needs; an edge for every artifact that went in."""
+    """Stages in layers, each below all it was made from.
+
+    What already follows from a chain of other edges is not drawn; the table beside has all.
+    """
     layers = _layers(stages)
     widest = max((len(names) for names in layers), default=1)
-    box_width, box_height, gap = min(150.0, WIDTH / widest - 10), 46.0, 46.0
+    box_width, box_height, gap = min(172.0, WIDTH / widest - 10), 46.0, 46.0
     place: dict[str, tuple[float, float]] = {}
     for depth, names in enumerate(layers):
         slot = WIDTH / len(names)
         for index, name in enumerate(names):
             place[name] = (slot * (index + 0.5), 8 + depth * (box_height + gap))
     edges, boxes = [], []
+    above: dict[str, set[str]] = {}
     for stage in stages:
         x, y = place[stage.name]
-        for parent in sorted(set(stage.inputs.values())):
-            if parent in place:
-                px, py = place[parent]
-                edges.append(svg.arc(px, py + box_height, x, y))
+        parents = set(stage.inputs.values()) & set(place)
+        implied = {far for parent in parents for far in above.get(parent, ())}
+        above[stage.name] = parents | implied
+        for px, py in (place[parent] for parent in sorted(parents - implied)):
+            edges.append(svg.arc(px, py + box_height, x, y))
         boxes += [
             svg.box(
                 x - box_width / 2,
