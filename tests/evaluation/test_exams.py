@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from voltx_core.data.jsonl import write_problems
 from voltx_core.data.problem import Problem
 from voltx_core.errors import DataError
-from voltx_core.evaluation.exams import generated_exams, published_exams, spread
+from voltx_core.evaluation.exams import (
+    Exam,
+    checked_against,
+    generated_exams,
+    published_exams,
+    spread,
+)
 
 
 def problem(name: str, **facts) -> Problem:
@@ -52,6 +58,23 @@ def test_a_suite_that_is_not_here_is_named_with_the_reason(folder):
     assert [(e.name, len(e.problems), e.contaminated) for e in exams] == [("humaneval", 2, 1)]
     assert set(absent) == {"mbpp", "rusty"}
     assert "VOLTX_DATA_DIR" in absent["mbpp"]
+
+
+def test_a_problem_that_was_trained_on_is_found_whatever_its_label_says():
+    text = "find the longest run of equal neighbours in a list of at least seventeen numbers"
+    known = Problem(id="x", query=text, solution="s", tests=("t",))
+    fresh = Problem(id="y", query="parse a date", solution="s", tests=("t",))
+    copied = Problem(id="t", query=f"please {text}", solution="other", tests=("t",))
+    (clean,) = checked_against([Exam("e", (known, fresh), published=True)], [fresh_train()])
+    (seen,) = checked_against([Exam("e", (known, fresh), published=True)], [copied])
+    assert (clean.contaminated, seen.contaminated) == (0, 1)
+    assert seen.contaminates(known)
+    assert not seen.contaminates(fresh)
+    assert checked_against([], [copied]) == []
+
+
+def fresh_train() -> Problem:
+    return Problem(id="t", query="add two numbers", solution="a + b", tests=("t",))
 
 
 @given(st.integers(0, 60), st.integers(1, 30))

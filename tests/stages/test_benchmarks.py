@@ -30,9 +30,9 @@ def inputs(
     folder = tmp_path_factory.mktemp("benchmarks")
     problems = folder / "problems"
     shutil.copytree(problems_folder, problems)
-    first, second, _ = read_problems(problems / "heldout.jsonl")
-    known = replace(second, traits={**second.traits, "contaminated": True})
-    write_problems(problems / "exams" / "humaneval.jsonl", [first, known])
+    (trained, *_) = read_problems(problems / "train.jsonl")
+    fresh = replace(trained, id="new", query="parse a date", solution="import datetime as d\n")
+    write_problems(problems / "exams" / "humaneval.jsonl", [fresh, trained])
     config = resolve("tiny", ["baseline.context=80"]).baseline
     vocabulary = CodeTokenizer.load(translator_files["tokenizer"]).vocabulary
     model = VinciGPT(Shape.of(config, vocabulary), generator=torch.Generator().manual_seed(0))

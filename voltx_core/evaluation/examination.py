@@ -153,7 +153,7 @@ def examine(
         Answer(
             problem=problem.id,
             difficulty=problem.difficulty,
-            contaminated=bool(problem.traits.get("contaminated")),
+            contaminated=exam.contaminates(problem),
             outcome=str(verdict.outcome),
             pass_rate=verdict.pass_rate,
             samples=len(drawn),

@@ -4,8 +4,8 @@ The data stage writes them: generated sets as ``heldout.jsonl``, ``compositions.
 ``phrasing.jsonl``, published suites as ``exams/<suite>.jsonl``.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from voltx_core.data.jsonl import read_problems
@@ -25,10 +25,17 @@ class Exam:
     problems: tuple[Problem, ...]
     published: bool
 
+    seen: frozenset[str] = frozenset()
+    """Ids of problems that overlap the training problems (``checked_against``)."""
+
+    def contaminates(self, problem: Problem) -> bool:
+        """Whether the model may have been trained on a problem of this exam."""
+        return bool(problem.traits.get("contaminated")) or problem.id in self.seen
+
     @property
     def contaminated(self) -> int:
         """Problems that the model may have been trained on."""
-        return sum(bool(problem.traits.get("contaminated")) for problem in self.problems)
+        return sum(self.contaminates(problem) for problem in self.problems)
 
     def metric(self, name: str) -> str:
         """Name of a metric on this exam; without a suffix it means the held-out problems."""
@@ -78,6 +85,20 @@ def published_exams(
         else:
             absent[suite] = "it has no Python problem with tests"
     return exams, absent
+
+
+def checked_against(exams: Sequence[Exam], training: Iterable[Problem]) -> list[Exam]:
+    """The same exams, each knowing which of its problems overlap what was really trained on.
+
+    The data stage drops overlapping training problems unless told otherwise; this looks again, at
+    the problems that came through, so that no score depends on that having worked.
+    """
+    from voltx_core.data.overlap import find_overlap
+
+    if not exams:
+        return []
+    found = find_overlap(training, {exam.name: exam.problems for exam in exams}).exams
+    return [replace(exam, seen=frozenset(found[exam.name].exam_ids)) for exam in exams]
 
 
 def spread(problems: Sequence[Problem], most: int) -> tuple[Problem, ...]:

@@ -1,13 +1,15 @@
 """A sitting: every system sits every exam it is meant for, and what was finished stays finished."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from voltx_core.errors import Interrupted
 from voltx_core.evaluation.examination import Answer, Examiner, Sampling, System, examine
 from voltx_core.evaluation.exams import COMPOSITIONS, Exam
-from voltx_core.stages.contract import StageRun
 from voltx_core.training.randomness import generator
+
+if TYPE_CHECKING:
+    from voltx_core.stages.contract import StageRun
 
 SCOPE = "answers"
 Answers = dict[tuple[str, str], list[Answer]]
@@ -15,7 +17,7 @@ Answers = dict[tuple[str, str], list[Answer]]
 
 
 def sit(
-    run: StageRun,
+    run: "StageRun",
     systems: Sequence[System],
     exams: Sequence[Exam],
     *,

@@ -1,6 +1,7 @@
 """Tables of the benchmark stage that are more than a list of scores."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from voltx_core.evaluation.calibration import calibrate
@@ -68,26 +69,39 @@ def self_knowledge(
     }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What training one system took."""
+
+    label: str
+    flops: float
+    parameters: int
+    counted: str
+    """What the arithmetic includes, in words."""
+
+
 def compute_efficiency(
-    scores: Mapping[str, float | None], flops: Mapping[str, float], counted: Mapping[str, str]
+    scores: Mapping[str, float | None], costs: Sequence[Cost]
 ) -> list[dict[str, Any]]:
     """Score bought by a PFLOP of training, for every system whose training cost is known.
 
     Args:
         scores: Score of each system, by label.
-        flops: Training arithmetic, by label.
-        counted: What the arithmetic includes, by label.
+        costs: What each took; one that took nothing is left out.
     """
     return [
         {
-            "label": label,
-            "training PFLOP": cost / 1e15,
-            "score": scores.get(label),
-            "score per PFLOP": None if scores.get(label) is None else scores[label] / (cost / 1e15),
-            "counted": counted[label],
+            "label": cost.label,
+            "parameters": cost.parameters,
+            "training PFLOP": cost.flops / 1e15,
+            "score": scores.get(cost.label),
+            "score per PFLOP": None
+            if (score := scores.get(cost.label)) is None
+            else score / (cost.flops / 1e15),
+            "counted": cost.counted,
         }
-        for label, cost in flops.items()
-        if cost > 0
+        for cost in costs
+        if cost.flops > 0
     ]
 
 

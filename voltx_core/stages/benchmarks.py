@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from voltx_core.stages.contract import Artifact, StageReport, StageRun, StageSpec, Target
 
 if TYPE_CHECKING:
+    from voltx_core.data.problem import Problem
     from voltx_core.evaluation.examination import System
     from voltx_core.evaluation.exams import Exam
     from voltx_core.evaluation.sitting import Answers
@@ -66,9 +67,14 @@ SPEC = StageSpec(
 
 def run(run: StageRun) -> StageReport:
     """Examine, score, compare, draw."""
-    from voltx_core.data.jsonl import write_jsonl
+    from voltx_core.data.jsonl import read_problems, write_jsonl
     from voltx_core.evaluation.examination import score
-    from voltx_core.evaluation.exams import COMPOSITIONS, generated_exams, published_exams
+    from voltx_core.evaluation.exams import (
+        COMPOSITIONS,
+        checked_against,
+        generated_exams,
+        published_exams,
+    )
     from voltx_core.evaluation.pictures import draw_scores
     from voltx_core.evaluation.sitting import sit
     from voltx_core.evaluation.tables import overlaps
@@ -77,11 +83,15 @@ def run(run: StageRun) -> StageReport:
     config = run.config.benchmarks
     problems = run.inputs["problems"]
     published, absent = published_exams(problems, config.suites, config.problems)
-    exams = [*generated_exams(problems, config.problems), *published]
+    training = list(read_problems(problems / "train.jsonl"))
+    exams = [
+        *generated_exams(problems, config.problems),
+        *checked_against(published, training),
+    ]
     translator = Translator.load(
         run.inputs["tokenizer"], run.inputs["encoder"], run.inputs["decoder"], device=run.device
     )
-    systems = _systems(run, translator)
+    systems = _systems(run, translator, training)
     answers = sit(
         run,
         systems,
@@ -127,7 +137,7 @@ def run(run: StageRun) -> StageReport:
     )
     _metrics(report, answers, exams, config.bootstrap, run.config.seed)
     _whole_model(run, report, exams, answers)
-    _efficiency(run, report, rows)
+    _efficiency(run, report, rows, translator)
     draw_scores(
         [row for row in rows if row["split"] == COMPOSITIONS],
         run.figure("pass_at_1"),
@@ -137,11 +147,12 @@ def run(run: StageRun) -> StageReport:
     return report
 
 
-def _systems(run: StageRun, translator: "Translator") -> "list[System]":
+def _systems(
+    run: StageRun, translator: "Translator", training: "Sequence[Problem]"
+) -> "list[System]":
     """Checkpoints in order of training, ablations of the final one, baselines."""
     from voltx_core.baseline.generate import write_programs
     from voltx_core.baseline.model import VinciGPT
-    from voltx_core.data.jsonl import read_problems
     from voltx_core.evaluation.examination import Sampling, System
     from voltx_core.evaluation.nearest_neighbour import NearestNeighbour
     from voltx_core.evaluation.systems import FrameWriter, ablations
@@ -173,7 +184,6 @@ def _systems(run: StageRun, translator: "Translator") -> "list[System]":
             generator=sampling.generator,
         )
 
-    memory = NearestNeighbour(list(read_problems(run.inputs["problems"] / "train.jsonl")))
     return [
         *systems,
         System(
@@ -187,7 +197,7 @@ def _systems(run: StageRun, translator: "Translator") -> "list[System]":
             name="retrieval",
             label="nearest-neighbour baseline",
             kind="baseline",
-            write=memory.write,
+            write=NearestNeighbour(training).write,
         ),
     ]
 
@@ -243,19 +253,42 @@ def _whole_model(
     report.tables["Certainty of the final model"] = knowledge
 
 
-def _efficiency(run: StageRun, report: StageReport, rows: Sequence[dict[str, Any]]) -> None:
+def _efficiency(
+    run: StageRun,
+    report: StageReport,
+    rows: Sequence[dict[str, Any]],
+    translator: "Translator",
+) -> None:
     """pass@1 on compositions per PFLOP, where the training cost is known."""
     from voltx_core.baseline.model import VinciGPT
     from voltx_core.baseline.objective import Budget
     from voltx_core.evaluation.exams import COMPOSITIONS
-    from voltx_core.evaluation.tables import compute_efficiency
+    from voltx_core.evaluation.tables import Cost, compute_efficiency
+    from voltx_core.soft_core.soft_core import SoftCore
     from voltx_core.stages.baseline import MODEL_FILE
 
-    spent = Budget.read([run.inputs["translator_budget"], run.inputs["soft_core_budget"]]).flops
-    vinci = VinciGPT.load(run.inputs["baseline"] / MODEL_FILE).training_facts
-    first = CHECKPOINTS["soft_core"]
+    core = SoftCore.load(run.inputs["soft_core"])
+    vinci = VinciGPT.load(run.inputs["baseline"] / MODEL_FILE)
     report.tables["Compute efficiency"] = compute_efficiency(
         {row["label"]: row["pass@1"] for row in rows if row["split"] == COMPOSITIONS},
-        {first: spent, "transformer baseline": float(vinci["flops"])},
-        {first: "translator and soft core", "transformer baseline": "6N a token, padding included"},
+        [
+            Cost(
+                label=CHECKPOINTS["soft_core"],
+                flops=Budget.read(
+                    [run.inputs["translator_budget"], run.inputs["soft_core_budget"]]
+                ).flops,
+                parameters=_size(translator.encoder, translator.decoder, core),
+                counted="translator and soft core, forward and backward, as executed",
+            ),
+            Cost(
+                label="transformer baseline",
+                flops=float(vinci.training_facts["flops"]),
+                parameters=_size(vinci),
+                counted="6N a token, padding included",
+            ),
+        ],
     )
+
+
+def _size(*modules: Any) -> int:
+    return sum(weight.numel() for module in modules for weight in module.parameters())
