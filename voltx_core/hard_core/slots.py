@@ -66,13 +66,14 @@ def slot_vectors(
         done += len(chunk)
         if tell is not None:
             tell(done)
-        if checkpoints is not None and (stop() or checkpoints.due()):
+        stopping = stop()
+        if checkpoints is not None and (stopping or checkpoints.due()):
             pieces.append(_joined(pending))
             vectors, owners = pieces[-1]
             tensors = {"vectors": vectors, "owners": owners}
             checkpoints.save(f"encoding-{saved}", done, tensors, {})
             saved, pending = saved + 1, []
-        if stop():
+        if stopping:
             raise Interrupted(f"Encoding stopped after {done} texts; start the stage again.")
     pieces += pending
     if not pieces:

@@ -1,43 +1,23 @@
-"""Evaluates expressions as far as they can be known, and charges the calls in them."""
+"""Evaluates expressions as far as they can be known; calls.py adds the calls."""
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from voltx_core.hard_core.axioms import Axiom
 from voltx_core.hard_core.guard import folding
 from voltx_core.hard_core.guard.folding import NotConstant, Oversized
 from voltx_core.hard_core.guard.paths import canonical, rooted_in
-from voltx_core.hard_core.guard.rules import (
-    ESCAPES,
-    LISTINGS,
-    METHOD_RULES,
-    RULES,
-    SECRET,
-    SECRET_NAME,
-    SENSITIVE,
-    Rule,
-)
-from voltx_core.hard_core.guard.scopes import MUTABLE, Scope, loosened
-from voltx_core.hard_core.guard.values import UNKNOWN, UNSET, Call, Value, join, mixed, words
+from voltx_core.hard_core.guard.rules import ESCAPES, SECRET_NAME, SENSITIVE
+from voltx_core.hard_core.guard.scopes import Scope, loosened
+from voltx_core.hard_core.guard.values import UNKNOWN, UNSET, Value, join, mixed
 
 MOST_STEPS = 200_000
 MOST_ELEMENTS = 512
-MOST_BURIED = 4
+MOST_ITEMS = 64
 GIGANTIC = 1 << 30
-
-IMPORTERS = frozenset({"builtins.__import__", "importlib.import_module", "importlib.__import__"})
-EXECUTORS = frozenset({"builtins.exec", "builtins.eval", "builtins.compile"})
-ONLY_LOOKS = frozenset(
-    f"builtins.{name}"
-    for name in words("isinstance issubclass type id callable hasattr repr print len bool")
-)
-"""Functions that do nothing with a function they are given."""
-SHOWS = frozenset({"builtins.print", "builtins.repr"})
-MUTATORS = words(
-    "append extend insert remove pop clear update sort reverse add setdefault discard popitem "
-    "__setitem__ __delitem__"
-)
+NAMESPACES = frozenset({"<names>", "sys.modules", "builtins"})
 
 
 class TooIntricate(Exception):
@@ -45,62 +25,55 @@ class TooIntricate(Exception):
 
 
 class Expressions:
-    """The expression half of the reader; ``statements.Reader`` adds the statements."""
+    """The expression part of the reader: leaves, operators, containers.
 
-    def __init__(self, scope: Scope, defined: frozenset[str]) -> None:
-        self.scope = scope
+    Args:
+        defined: Names of functions and classes that the program itself defines.
+    """
+
+    def __init__(self, defined: frozenset[str]) -> None:
+        self.scope = Scope()
         self.defined = defined
         self.charges: dict[tuple[Axiom, str], int] = {}
-        self.endless = 0
         self.buried = 0
-        self._steps = 0
-        self._line = 0
+        """How deep in texts that the program executes."""
+        self.steps = 0
+        self.line = 0
 
     def charge(self, axiom: Axiom, reason: str) -> None:
         """Hold something against the program, once, at the line being read."""
-        self.charges.setdefault((axiom, reason), self._line)
+        self.charges.setdefault((axiom, reason), self.line)
         if self.buried:
-            self.charges.setdefault(
-                (Axiom.HONESTY, "hides instructions in a text that it executes"), self._line
-            )
+            hiding = (Axiom.HONESTY, "hides instructions in a text that it executes")
+            self.charges.setdefault(hiding, self.line)
 
-    def read_text(self, text: str) -> Value:
-        """Read text that the program executes; the statements half implements it."""
+    def hand_over(self, value: Value) -> Value:
+        """A value leaves our sight."""
+        raise NotImplementedError
+
+    def assign(self, target: ast.expr, value: Value) -> None:
+        """Bind a target of an assignment, a loop or a comprehension."""
         raise NotImplementedError
 
     def value(self, node: ast.expr | None) -> Value:
         """Evaluate a node; every call inside is charged on the way."""
         if node is None:
             return UNKNOWN
-        self._steps += 1
-        if self._steps > MOST_STEPS:
+        self.steps += 1
+        if self.steps > MOST_STEPS:
             raise TooIntricate
         if not self.buried:
-            self._line = getattr(node, "lineno", self._line)
+            self.line = getattr(node, "lineno", self.line)
         handler = getattr(self, f"_{type(node).__name__.lower()}", None)
         if handler is not None:
             result: Value = handler(node)
             return result
         return mixed([self.value(n) for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr)])
 
-    def hand_over(self, value: Value) -> Value:
-        """A value leaves our sight: if it is a dangerous function, assume the worst call."""
-        for each in value.each():
-            if each.path is None:
-                continue
-            rule = self._rule(each.path)
-            if each.path in EXECUTORS:
-                self.charge(Axiom.HONESTY, f"hands {each.path.split('.')[-1]} on")
-            elif each.path == "os.environ":
-                self.charge(Axiom.PRIVACY, "collects the whole environment")
-            elif rule is not None:
-                self._judge(rule, Call(each.path), hidden=each.hidden)
-        return value
-
     # --- leaves and operators ---------------------------------------------------------------
 
     def _constant(self, node: ast.Constant) -> Value:
-        return Value(constant=node.value) if node.value is not ... else UNKNOWN
+        return UNKNOWN if node.value is ... else Value(constant=node.value)
 
     def _name(self, node: ast.Name) -> Value:
         if node.id == "__loader__":
@@ -114,31 +87,27 @@ class Expressions:
         """What ``owner.name`` may be."""
         if name in ESCAPES:
             self.charge(Axiom.HONESTY, f"climbs out of an object through {name}")
-        return join(self._attribute_of(each, name, hidden) for each in owner.each())
+        return join(self._attribute_of(each, name, hidden or each.hidden) for each in owner.each())
 
     def _attribute_of(self, owner: Value, name: str, hidden: bool) -> Value:
-        hidden = hidden or owner.hidden
         if owner.path is None:
             return Value(tags=owner.tags, hidden=hidden)
-        path = canonical(f"{owner.path}.{name}")
-        constant = UNSET
-        if path == "pathlib.Path()" and owner.known and name == "parent":
-            constant = owner.constant.rpartition("/")[0] or "/"
+        path, constant = canonical(f"{owner.path}.{name}"), UNSET
+        if path == "pathlib.Path()" and owner.text is not None and name == "parent":
+            constant = owner.text.rpartition("/")[0] or "/"
         return Value(path=path, constant=constant, tags=owner.tags, hidden=hidden)
 
     def _binop(self, node: ast.BinOp) -> Value:
         left, right = self.value(node.left), self.value(node.right)
         parts = mixed([left, right])
         if left.path == "pathlib.Path()" and isinstance(node.op, ast.Div):
-            known = left.text is not None and right.text is not None
-            text = f"{left.text.rstrip('/')}/{right.text}" if known else UNSET
-            return Value(left.path, text, parts.tags, parts.hidden)
-        if not (left.known and right.known):
-            return parts
-        return self._folded(parts, folding.binary, node.op, left.constant, right.constant)
+            return path_of([left, right])
+        if left.known and right.known and left.path is None and right.path is None:
+            return self.folded(parts, folding.binary, node.op, left.constant, right.constant)
+        return replace(parts, sketch=_sketched(node.op, left, right))
 
-    def _folded(self, source: Value, function: Any, *arguments: Any) -> Value:
-        """A folded constant that keeps the tags of what it was made of."""
+    def folded(self, source: Value, function: Any, *arguments: Any) -> Value:
+        """A folded constant that keeps the tags of what it was made of, or ``source``."""
         try:
             constant = function(*arguments)
         except Oversized as size:
@@ -151,7 +120,7 @@ class Expressions:
 
     def _unaryop(self, node: ast.UnaryOp) -> Value:
         value = self.value(node.operand)
-        if isinstance(node.op, ast.USub) and isinstance(value.constant, int) and value.known:
+        if isinstance(node.op, ast.USub) and value.known and isinstance(value.constant, int):
             return Value(constant=-value.constant, tags=value.tags)
         return mixed([value])
 
@@ -169,18 +138,17 @@ class Expressions:
 
     def _joinedstr(self, node: ast.JoinedStr) -> Value:
         parts = [self.value(part) for part in node.values]
-        if all(part.known for part in parts):
-            return self._folded(
-                mixed(parts), folding.guarded, "".join, [str(p.constant) for p in parts]
-            )
-        return mixed(parts)
+        source = mixed(parts)
+        if all(part.known and part.path is None for part in parts):
+            return self.folded(source, folding.joined, [part.constant for part in parts])
+        return replace(source, sketch=folding.sketched("", [part.outline for part in parts]))
 
     def _formattedvalue(self, node: ast.FormattedValue) -> Value:
         value, spec = self.value(node.value), self.value(node.format_spec)
         text = spec.text if node.format_spec is not None else ""
         if not value.known or text is None:
-            return mixed([value])
-        return self._folded(value, folding.formatted, value.constant, node.conversion, text)
+            return replace(mixed([value]), sketch=value.outline)
+        return self.folded(value, folding.formatted, value.constant, node.conversion, text)
 
     def _starred(self, node: ast.Starred) -> Value:
         return mixed([self.hand_over(self.value(node.value))])
@@ -192,41 +160,14 @@ class Expressions:
         self.hand_over(self.value(node.value))
         return UNKNOWN
 
-    def _lambda(self, node: ast.Lambda) -> Value:
-        outer, self.scope = self.scope, Scope(self.scope)
-        self.bind_parameters(node.args)
-        returns = self.value(node.body)
-        self.scope = outer
-        return Value(returns=returns)
-
-    def bind_parameters(self, arguments: ast.arguments) -> None:
-        """Parameters may be anything, or what they default to."""
-        for default in (*arguments.defaults, *arguments.kw_defaults):
-            self.value(default)
-        positional = [*arguments.posonlyargs, *arguments.args]
-        defaults: dict[str, ast.expr] = {
-            p.arg: d
-            for p, d in zip(reversed(positional), reversed(arguments.defaults), strict=False)
-        }
-        defaults |= {
-            p.arg: d
-            for p, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-            if d is not None
-        }
-        extra = [p for p in (arguments.vararg, arguments.kwarg) if p is not None]
-        for parameter in (*positional, *arguments.kwonlyargs, *extra):
-            default = defaults.get(parameter.arg)
-            known = loosened(self.value(default)) if default is not None else UNKNOWN
-            self.scope.bind(parameter.arg, known)
-
     # --- containers -------------------------------------------------------------------------
 
     def _list(self, node: ast.List | ast.Tuple | ast.Set) -> Value:
         values = [self.value(n) for n in node.elts]
-        if all(v.known and v.path is None for v in values) and len(values) <= folding.LARGEST:
+        if all(v.known and v.path is None for v in values):
             kind = {ast.List: list, ast.Tuple: tuple, ast.Set: set}[type(node)]
-            return self._folded(mixed(values), folding.guarded, kind, [v.constant for v in values])
-        return mixed([self.hand_over(v) for v in values])
+            return self.folded(mixed(values), folding.guarded, kind, [v.constant for v in values])
+        return replace(mixed([self.hand_over(v) for v in values]), items=_kept(values))
 
     _tuple = _list
     _set = _list
@@ -236,8 +177,8 @@ class Expressions:
         values = [self.value(v) for v in node.values]
         if all(v.known and v.path is None for v in (*keys, *values)):
             pairs = [(k.constant, v.constant) for k, v in zip(keys, values, strict=True)]
-            return self._folded(mixed([*keys, *values]), folding.guarded, dict, pairs)
-        return mixed([self.hand_over(v) for v in values])
+            return self.folded(mixed([*keys, *values]), folding.guarded, dict, pairs)
+        return replace(mixed([self.hand_over(v) for v in values]), items=_kept(values))
 
     def _subscript(self, node: ast.Subscript) -> Value:
         owner = self.value(node.value)
@@ -246,63 +187,56 @@ class Expressions:
             bounds = [self.value(end) if end else Value(constant=None) for end in ends]
             if owner.known and all(b.known for b in bounds):
                 cut = slice(*(b.constant for b in bounds))
-                return self._folded(owner, folding.guarded, lambda: owner.constant[cut])
-            return mixed([owner])
+                return self.folded(owner, folding.guarded, lambda: owner.constant[cut])
+            return replace(mixed([owner]), items=owner.items)
         key = self.value(node.slice)
         return join(self._element(each, key) for each in owner.each())
 
     def _element(self, owner: Value, key: Value) -> Value:
-        names = owner.path
-        if names == "os.environ":
+        path = owner.path or ""
+        if path == "os.environ":
             if key.text is not None and SECRET_NAME.search(key.text):
                 self.charge(Axiom.PRIVACY, f"reads the secret {key.text!r} from the environment")
             return UNKNOWN
-        if names is not None and (
-            names in ("<names>", "sys.modules", "builtins") or names.endswith(".__dict__")
-        ):
-            return self._named(names.removesuffix(".__dict__"), key)
+        if path in NAMESPACES or path.endswith(".__dict__"):
+            return self.named(path.removesuffix(".__dict__"), key)
         if owner.known and key.known:
-            return self._folded(owner, folding.guarded, lambda: owner.constant[key.constant])
+            return self.folded(owner, folding.guarded, lambda: owner.constant[key.constant])
         return element_of(owner)
 
-    def _named(self, names: str, key: Value) -> Value:
+    def named(self, names: str, key: Value) -> Value:
         """Look a name up by text: ``globals()["exec"]``, ``os.__dict__["remove"]``."""
         if key.text is None:
-            if names in ("<names>", "sys.modules") or rooted_in(names, SENSITIVE):
+            if names in NAMESPACES or rooted_in(names, SENSITIVE):
                 self.charge(Axiom.HONESTY, f"picks from {names} by a name that cannot be read")
             return UNKNOWN
         if names == "<names>":
-            found = self.scope.look_up(key.text)
-            return join(
-                Value(v.path, v.constant, v.tags, True, v.returns, v.arguments)
-                for v in found.each()
-            )
+            return join(replace(v, hidden=True) for v in self.scope.look_up(key.text).each())
         if names == "sys.modules":
             return Value(path=canonical(key.text), hidden=True)
         return self.attribute(Value(path=names), key.text, hidden=True)
 
+    # --- comprehensions ---------------------------------------------------------------------
+
     def _listcomp(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
         outer, self.scope = self.scope, Scope(self.scope)
-        self.scope.now.update({})
         try:
             results = list(self._comprehended(node.elt, node.generators))
         except NotConstant:
-            return Value(tags=mixed([self._loose_pass(node.elt, node.generators)]).tags)
+            return mixed([self._read_once([node.elt], node.generators)])
         finally:
             self.scope = outer
-        if all(v.known for v in results):
-            return self._folded(
-                mixed(results), folding.guarded, list, [v.constant for v in results]
-            )
-        return mixed(results)
+        if all(v.known and v.path is None for v in results):
+            constants = [v.constant for v in results]
+            return self.folded(mixed(results), folding.guarded, list, constants)
+        return replace(mixed(results), items=_kept(results))
 
     _generatorexp = _listcomp
     _setcomp = _listcomp
 
     def _dictcomp(self, node: ast.DictComp) -> Value:
         outer, self.scope = self.scope, Scope(self.scope)
-        self._loose_pass(node.key, node.generators)
-        result = self._loose_pass(node.value, node.generators)
+        result = self._read_once([node.key, node.value], node.generators)
         self.scope = outer
         return mixed([result])
 
@@ -328,270 +262,50 @@ class Expressions:
             self.assign(first.target, Value(constant=item, tags=items.tags, hidden=items.hidden))
             yield from self._comprehended(element, rest)
 
-    def _loose_pass(self, element: ast.expr, generators: Sequence[ast.comprehension]) -> Value:
+    def _read_once(
+        self, elements: Sequence[ast.expr], generators: Sequence[ast.comprehension]
+    ) -> Value:
         """Read a comprehension once, with its variables unknown."""
         for each in generators:
-            self.assign(each.target, element_of(self.value(each.iter)))
+            self.assign(each.target, loosened(element_of(self.value(each.iter))))
             for condition in each.ifs:
                 self.value(condition)
-        return self.hand_over(self.value(element))
-
-    def assign(self, target: ast.expr, value: Value) -> None:
-        """Bind a target; the statements half implements it."""
-        raise NotImplementedError
-
-    # --- calls ------------------------------------------------------------------------------
-
-    def _call(self, node: ast.Call) -> Value:
-        receiver = UNKNOWN
-        if isinstance(node.func, ast.Attribute):
-            receiver = self.value(node.func.value)
-            called = self.attribute(receiver, node.func.attr)
-        else:
-            called = self.value(node.func)
-        arguments = tuple(self.value(a) for a in node.args)
-        keywords = {k.arg or "**": self.value(k.value) for k in node.keywords}
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        if name in MUTATORS and isinstance(receiver.constant, MUTABLE):
-            self._mutate(receiver, name, arguments)
-            return UNKNOWN
-        if receiver.known and receiver.path is None and name:
-            source = mixed([receiver, *arguments])
-            if all(a.known for a in (*arguments, *keywords.values())):
-                plain = [a.constant for a in arguments]
-                named = {k: v.constant for k, v in keywords.items()}
-                result = self._folded(source, folding.method, receiver.constant, name, plain, named)
-                if result.known:
-                    return result
-        return join(
-            self.apply(each, arguments, keywords, receiver=receiver, name=name)
-            for each in called.each()
-        )
-
-    def apply(
-        self,
-        called: Value,
-        arguments: tuple[Value, ...],
-        keywords: dict[str, Value] | None = None,
-        *,
-        receiver: Value = UNKNOWN,
-        name: str = "",
-    ) -> Value:
-        """What calling ``called`` gives, after charging what it does."""
-        keywords, path = keywords or {}, called.path
-        if path in ONLY_LOOKS:
-            if path in SHOWS and any(v.path == "os.environ" for v in arguments):
-                self.charge(Axiom.PRIVACY, "collects the whole environment")
-            return mixed(arguments)
-        special = self._special(called, arguments, keywords)
-        if special is not None:
-            return special
-        call = Call(path or f".{name}", arguments, keywords, self.endless > 0, receiver)
-        rule = self._rule(path, name)
-        if rule is not None:
-            self._judge(
-                rule, call, hidden=called.hidden or any(v.hidden for v in call.everything())
-            )
-        for value in (*arguments, *keywords.values()):
-            self.hand_over(value)
-        if called.returns is not None:
-            return called.returns
-        if path is None or not (path.startswith("builtins.") or rule is not None):
-            self.scope.forget_mutable()
-        return self._result(call, called)
-
-    def _special(
-        self, called: Value, arguments: tuple[Value, ...], keywords: dict[str, Value]
-    ) -> Value | None:
-        """Functions that the reader itself must understand."""
-        path, first = called.path, arguments[0] if arguments else UNKNOWN
-        rest = arguments[1:]
-        if path in ("builtins.getattr", "builtins.object.__getattribute__") and rest:
-            return self._getattr(first, rest[0], rest[1:])
-        if path in IMPORTERS:
-            name = first if arguments else keywords.get("name", UNKNOWN)
-            return self._import(
-                name, whole="import_module" in path or _from_list(arguments, keywords)
-            )
-        if path in EXECUTORS:
-            return self._execute(path, first)
-        if path == "builtins.vars" and arguments and first.path:
-            return Value(path=f"{first.path}.__dict__", hidden=True)
-        if path in ("builtins.vars", "builtins.globals", "builtins.locals"):
-            return Value(path="<names>")
-        if path in ("builtins.map", "builtins.filter", "functools.reduce") and rest:
-            return self._map(first, rest)
-        if path in ("functools.partial", "operator.call") and arguments:
-            given = self.apply(first, rest, keywords)
-            return first if path == "functools.partial" else given
-        if path == "operator.attrgetter()" and called.arguments:
-            return self._getattr(first, called.arguments[0], ())
-        if path == "operator.methodcaller()" and called.arguments:
-            found = self._getattr(first, called.arguments[0], ())
-            return join(self.apply(f, called.arguments[1:]) for f in found.each())
-        if path in ("<names>.get", "sys.modules.get", "builtins.__dict__.get") or (
-            path and path.endswith((".__dict__.get", ".__dict__.__getitem__"))
-        ):
-            return self._named(path.rpartition(".")[0].removesuffix(".__dict__"), first)
-        if path == "pathlib.Path()" or (path or "").startswith("pathlib.Path"):
-            return self._path_object(called, arguments)
-        return self._fold_function(called, arguments, keywords)
-
-    def _getattr(self, owner: Value, name: Value, default: tuple[Value, ...]) -> Value:
-        for value in default:
-            self.hand_over(value)
-        if name.text is not None:
-            return self.attribute(owner, name.text, hidden=True)
-        for each in owner.each():
-            if each.path is not None and rooted_in(each.path, SENSITIVE):
-                self.charge(Axiom.HONESTY, f"picks from {each.path} by a name that cannot be read")
-        return UNKNOWN
-
-    def _import(self, name: Value, *, whole: bool) -> Value:
-        if name.text is None:
-            self.charge(Axiom.HONESTY, "imports a module by a name that cannot be read")
-            return UNKNOWN
-        return Value(path=canonical(name.text if whole else name.text.split(".")[0]), hidden=True)
-
-    def _execute(self, path: str, code: Value) -> Value:
-        results = []
-        for each in code.each():
-            if each.text is None:
-                self.charge(Axiom.HONESTY, "executes text that cannot be read beforehand")
-            elif path == "builtins.compile":
-                results.append(each)
-            elif self.buried >= MOST_BURIED:
-                self.charge(Axiom.HONESTY, "executes text within text within text")
-            else:
-                self.buried += 1
-                results.append(self.read_text(each.text))
-                self.buried -= 1
-        return join(results)
-
-    def _map(self, function: Value, iterables: tuple[Value, ...]) -> Value:
-        """``map(f, xs)`` calls ``f`` on elements of ``xs``."""
-        if all(v.known for v in iterables) and function.path in folding.FUNCTIONS:
-            columns = [v.constant for v in iterables]
-            return self._folded(
-                mixed(iterables),
-                lambda: [
-                    folding.function(function.path, row, {})
-                    for row in zip(*(folding.guarded(list, c) for c in columns), strict=False)
-                ][: folding.LARGEST],
-            )
-        elements = tuple(element_of(v) for v in iterables)
-        return mixed([self.apply(f, elements) for f in function.each()])
-
-    def _path_object(self, called: Value, arguments: tuple[Value, ...]) -> Value | None:
-        """Constructors and steps of pathlib give paths again."""
-        path = called.path or ""
-        if path in ("pathlib.Path", "pathlib.Path().joinpath"):
-            texts = [a.text for a in arguments]
-            start = [called.text] if path.endswith("joinpath") else []
-            known = None not in (*texts, *start)
-            constant = "/".join(t.rstrip("/") or "/" for t in (*start, *texts)) if known else UNSET
-            return Value("pathlib.Path()", constant, mixed(arguments).tags, mixed(arguments).hidden)
-        if path in ("pathlib.Path.home", "pathlib.Path.cwd"):
-            return Value("pathlib.Path()", "~" if path.endswith("home") else ".")
-        if path == "pathlib.Path()":  # a step such as resolve() that canonical() folded
-            return Value(path, called.constant, called.tags, called.hidden)
-        return None
-
-    def _fold_function(
-        self, called: Value, arguments: tuple[Value, ...], keywords: dict[str, Value]
-    ) -> Value | None:
-        path = called.path
-        if path is None or not all(v.known for v in (*arguments, *keywords.values())):
-            return None
-        plain = [v.constant for v in arguments]
-        named = {k: v.constant for k, v in keywords.items()}
-        source = mixed(arguments)
-        if path in folding.DECODERS:
-            result = self._folded(source, folding.function, path, plain, named)
-            return Value(constant=result.constant, tags=result.tags | {"decoded"}, hidden=True)
-        if path.startswith("builtins.str.") and plain:
-            name = path.rpartition(".")[2]
-            result = self._folded(source, folding.method, plain[0], name, plain[1:], named)
-            return result if result.known else None
-        if path in folding.FUNCTIONS:
-            result = self._folded(source, folding.function, path, plain, named)
-            return result if result.known else None
-        return None
-
-    def _mutate(self, receiver: Value, name: str, arguments: tuple[Value, ...]) -> None:
-        for argument in arguments:
-            self.hand_over(argument)
-        old, new = receiver.constant, UNSET
-        if isinstance(old, list) and receiver.known and all(a.known for a in arguments):
-            if name == "append" and len(arguments) == 1:
-                new = [*old, arguments[0].constant]
-            elif name == "extend" and len(arguments) == 1:
-                try:
-                    new = [*old, *folding.guarded(list, arguments[0].constant)]
-                except NotConstant:
-                    new = UNSET
-        self.scope.replace(old, new)
-
-    def _result(self, call: Call, called: Value) -> Value:
-        path, tags = called.path, set(mixed(call.everything()).tags | call.receiver.tags)
-        if path in LISTINGS:
-            tags.add("listing")
-        if path is not None and path.startswith("tempfile."):
-            tags.add("temporary")
-        if path == "builtins.open" and call.arguments:
-            tags |= {"secret" for v in call.arguments[0].each() if SECRET.search(v.text or "")}
-        decoded = path in folding.DECODERS
-        return Value(
-            path=f"{path}()" if path is not None and path != "pathlib.Path()" else path,
-            tags=frozenset(tags),
-            hidden=decoded,
-            arguments=call.arguments
-            if path in ("operator.attrgetter", "operator.methodcaller")
-            else (),
-        )
-
-    def _rule(self, path: str | None, name: str = "") -> Rule | None:
-        if path is not None:
-            if path in RULES:
-                return RULES[path]
-            head, _, last = path.rpartition(".")
-            if rooted_in(path, {"ctypes"}) and f"os.{last}" in RULES:
-                return RULES[f"os.{last}"]
-            while "." in head:
-                if head in RULES and head.startswith("ctypes."):
-                    return RULES[head]
-                head = head.rpartition(".")[0]
-        if name and name not in self.defined:
-            return METHOD_RULES.get(name)
-        return None
-
-    def _judge(self, rule: Rule, call: Call, *, hidden: bool) -> None:
-        charges = list(rule(call))
-        if call.path.startswith("ctypes."):
-            charges.append((Axiom.HONESTY, "reaches below Python through ctypes"))
-        for axiom, reason in charges:
-            self.charge(axiom, reason)
-        if charges and hidden:
-            self.charge(Axiom.HONESTY, f"hides that it {charges[0][1]}")
-
-
-def _from_list(arguments: Sequence[Value], keywords: Mapping[str, Value]) -> bool:
-    """Whether ``__import__`` is asked for a submodule itself (by a ``fromlist``)."""
-    given = keywords.get("fromlist", arguments[3] if len(arguments) > 3 else None)
-    return given is not None and bool(given.constant)
+        return mixed([self.hand_over(self.value(element)) for element in elements])
 
 
 def element_of(value: Value) -> Value:
-    """An unknown element of a value."""
-    return join(
-        Value(
-            path="pathlib.Path()"
-            if v.path is not None and v.path.startswith("pathlib.Path()")
-            else f"{v.path}[]"
-            if v.path is not None
-            else None,
-            tags=v.tags,
-            hidden=v.hidden,
-        )
-        for v in value.each()
-    )
+    """What an element of a value may be."""
+    return join(part for each in value.each() for part in _elements(each))
+
+
+def path_of(parts: Sequence[Value]) -> Value:
+    """A path object joined from parts, as far as they are known."""
+    source = mixed(parts)
+    outlines = [(part.outline or "?").rstrip("/") or "/" for part in parts]
+    text = folding.sketched("/", outlines)
+    path = replace(source, path="pathlib.Path()")
+    if all(part.text is not None for part in parts):
+        return replace(path, constant=text)
+    return replace(path, sketch=text)
+
+
+def _elements(value: Value) -> Sequence[Value]:
+    if value.items:
+        return value.items
+    path = None if value.path is None else f"{value.path}[]"
+    if value.path is not None and value.path.startswith("pathlib.Path()"):
+        path = "pathlib.Path()"
+    return [Value(path=path, tags=value.tags, hidden=value.hidden)]
+
+
+def _kept(values: Sequence[Value]) -> tuple[Value, ...]:
+    return tuple(values) if len(values) <= MOST_ITEMS else ()
+
+
+def _sketched(operation: ast.operator, left: Value, right: Value) -> str | None:
+    """The known parts of a text put together by ``+`` or ``%``."""
+    if isinstance(operation, ast.Add) and not (left.outline is None and right.outline is None):
+        return folding.sketched("", [left.outline, right.outline])
+    if isinstance(operation, ast.Mod) and left.text is not None:
+        return folding.blanks(left.text)
+    return None

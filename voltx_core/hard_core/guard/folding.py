@@ -13,9 +13,10 @@ import html
 import lzma
 import operator
 import posixpath
+import re
 import urllib.parse
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from typing import Any
 
 from voltx_core.hard_core.guard.values import words
@@ -24,6 +25,15 @@ LARGEST = 1 << 16
 """Most characters, bytes or elements of a folded constant."""
 LARGEST_INTEGER_BITS = 256
 SIMPLE = (str, bytes, bytearray, int, float, bool, type(None), list, tuple, dict, set, range)
+
+
+CODECS = words(
+    "utf-8 utf8 ascii us-ascii latin-1 latin1 iso-8859-1 utf-16 utf-32 cp1252 rot13 rot-13 hex "
+    "hex-codec base64 base64-codec unicode-escape raw-unicode-escape"
+)
+"""Codecs that cost no more than their input is long."""
+SEQUENCES = (str, bytes, list, tuple)
+VIEWS = (type({}.keys()), type({}.values()), type({}.items()))
 
 
 class NotConstant(Exception):
@@ -92,16 +102,16 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "builtins.bytes": lambda *a: _bytes(bytes, *a),
     "builtins.bytearray": lambda *a: _bytes(bytearray, *a),
     "builtins.len": len,
-    "builtins.list": list,
-    "builtins.tuple": tuple,
-    "builtins.reversed": lambda x: list(reversed(x)),
-    "builtins.sorted": lambda x: sorted(x),
+    "builtins.list": lambda x=(): list(_short(x)),
+    "builtins.tuple": lambda x=(): tuple(_short(x)),
+    "builtins.reversed": lambda x: list(reversed(_short(x))),
+    "builtins.sorted": lambda x: sorted(_short(x)),
     "builtins.range": range,
-    "builtins.zip": lambda *a: list(zip(*a)),  # noqa: B905 - zip as the program means it
-    "builtins.enumerate": lambda *a: list(enumerate(*a)),
-    "builtins.sum": sum,
-    "builtins.min": min,
-    "builtins.max": max,
+    "builtins.zip": lambda *a: list(zip(*map(_short, a), strict=False)),
+    "builtins.enumerate": lambda x, start=0: list(enumerate(_short(x), start)),
+    "builtins.sum": lambda x, start=0: sum(_short(x), start),
+    "builtins.min": lambda *a: min(*map(_short, a)),
+    "builtins.max": lambda *a: max(*map(_short, a)),
     "builtins.abs": abs,
     "builtins.hex": hex,
     "builtins.repr": repr,
@@ -125,19 +135,14 @@ def binary(operation: ast.operator, left: Any, right: Any) -> Any:
     """
     if isinstance(operation, ast.Mult):
         for sequence, times in ((left, right), (right, left)):
-            repeats = isinstance(sequence, str | bytes | list | tuple) and isinstance(times, int)
-            if repeats and len(sequence) * times > LARGEST:
+            repeated = isinstance(sequence, SEQUENCES) and isinstance(times, int)
+            if repeated and max(len(sequence), weight(sequence)) * times >= LARGEST:
                 raise Oversized(len(sequence) * times)
-    if isinstance(operation, ast.Pow) and not (
-        isinstance(right, int) and 0 <= right <= LARGEST_INTEGER_BITS
-    ):
+    grows = isinstance(operation, ast.Pow | ast.LShift)
+    if grows and not (isinstance(right, int) and 0 <= right <= LARGEST_INTEGER_BITS):
         raise NotConstant
-    if isinstance(operation, ast.LShift) and not (
-        isinstance(right, int) and 0 <= right <= LARGEST_INTEGER_BITS
-    ):
-        raise NotConstant
-    if isinstance(operation, ast.Mod) and isinstance(left, str | bytes) and _wide(left):
-        raise NotConstant
+    if isinstance(operation, ast.Mod) and isinstance(left, str | bytes):
+        _check_template(left, right)
     function = OPERATORS.get(type(operation))
     if function is None:
         raise NotConstant
@@ -152,9 +157,15 @@ def method(receiver: Any, name: str, arguments: Sequence[Any], keywords: Mapping
     """
     if name not in METHODS or not isinstance(receiver, str | bytes | bytearray | dict | list):
         raise NotConstant
-    if name in ("format", "zfill") and (_wide(receiver) or name == "zfill"):
+    if name == "join" and arguments:
+        _check(len(receiver) * len(guarded(list, arguments[0])))
+    elif name in ("replace", "translate") and arguments:
+        _check((len(receiver) + 1) * (weight(arguments[-1]) + weight(arguments[:2])))
+    elif name == "zfill":
         raise NotConstant
-    if name == "replace" and len(arguments) > 1 and len(arguments[0]) == 0:
+    elif name == "format":
+        _check_template(receiver, [*arguments, *keywords.values()])
+    elif name == "encode" and arguments and arguments[0] not in CODECS:
         raise NotConstant
     if name == "decode":
         return guarded(_codec, receiver, *(arguments or ("utf-8",)))
@@ -171,6 +182,38 @@ def function(path: str, arguments: Sequence[Any], keywords: Mapping[str, Any]) -
     if found is None:
         raise NotConstant
     return guarded(found, *arguments, **keywords)
+
+
+def mapped(path: str, columns: Sequence[Any]) -> list[Any]:
+    """Fold ``list(map(function, *columns))``.
+
+    Raises:
+        NotConstant: It fails or is large.
+    """
+    rows = zip(*(guarded(list, column) for column in columns), strict=False)
+    return [function(path, row, {}) for row in rows]
+
+
+def joined(parts: Sequence[Any]) -> str:
+    """Fold the parts of an f-string.
+
+    Raises:
+        NotConstant: They are long.
+    """
+    _check(sum(map(weight, parts)))
+    return "".join(map(str, parts))
+
+
+def sketched(separator: str, parts: Sequence[str | None]) -> str:
+    """Join what is known, with ``?`` for the rest; cut where it grows long."""
+    known = ["?" if part is None else part for part in parts]
+    size = sum(map(len, known)) + len(separator) * len(known)
+    return separator.join(known) if size <= LARGEST else "?"
+
+
+def blanks(template: str) -> str:
+    """A format template with ``?`` where something is filled in."""
+    return re.sub(r"%[-+ #0-9.]*[a-zA-Z]|\{[^{}]*\}", "?", template)
 
 
 def formatted(value: Any, conversion: int, spec: str) -> str:
@@ -193,30 +236,57 @@ def guarded(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> A
     """
     try:
         result = function(*arguments, **keywords)
+        if type(result) in VIEWS:
+            result = list(result)
+        heavy = not isinstance(result, range) and weight(result) > LARGEST
+        long = isinstance(result, Sized) and len(result) > LARGEST
+    except NotConstant:
+        raise
     except Exception as error:  # whatever the program would have raised
         raise NotConstant from error
-    if type(result) in (type({}.keys()), type({}.values()), type({}.items())):
-        result = list(result)
-    if not isinstance(result, SIMPLE):
+    if heavy or long or not isinstance(result, SIMPLE):
         raise NotConstant
-    if isinstance(result, int) and result.bit_length() > LARGEST_INTEGER_BITS:
-        raise NotConstant
-    if hasattr(result, "__len__") and len(result) > LARGEST:
-        raise Oversized(len(result))
     return result
 
 
-def _wide(template: Any) -> bool:
-    """Whether a format could ask for a width: '%999999999d' and '{:999999999}' are bombs."""
-    text = template.decode("latin-1") if isinstance(template, bytes | bytearray) else str(template)
-    return any(c.isdigit() or c == "*" for c in text) and ("%" in text or ":" in text)
+def weight(value: Any) -> int:
+    """Characters, bytes, elements and digits of a constant, with everything inside it."""
+    if isinstance(value, str | bytes | bytearray):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(1 + weight(k) + weight(v) for k, v in value.items())
+    if isinstance(value, list | tuple | set):
+        return sum(1 + weight(item) for item in value)
+    if isinstance(value, int) and value.bit_length() > LARGEST_INTEGER_BITS:
+        return LARGEST + 1
+    return 1
+
+
+def _check(size: int) -> None:
+    if size > LARGEST:
+        raise NotConstant
+
+
+def _check_template(template: Any, filling: Any) -> None:
+    """Formats are bombs when they ask for a width, or repeat something long."""
+    text = template.decode("latin-1") if isinstance(template, bytes | bytearray) else template
+    if re.search(r"%[^a-zA-Z%]*[0-9*]|\{[^{}]*:[^{}]*[0-9{]", text):
+        raise NotConstant
+    _check(len(text) + (text.count("%") + text.count("{")) * weight(filling))
 
 
 def _codec(data: Any, how: str = "utf-8", errors: str = "strict") -> Any:
-    name = codecs.lookup(how).name
-    if name in ("zlib", "bz2"):
+    name = how.lower().replace("_", "-")
+    if name not in CODECS:
         raise NotConstant
-    return codecs.decode(data, name, errors)
+    return codecs.decode(data, how, errors)
+
+
+def _short(iterable: Any) -> Any:
+    """The iterable, unless going through it would take long."""
+    if isinstance(iterable, Sized) and len(iterable) > LARGEST:
+        raise NotConstant
+    return iterable
 
 
 def _bytes(kind: type, *arguments: Any) -> Any:

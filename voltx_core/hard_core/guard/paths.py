@@ -18,12 +18,12 @@ SAME = {
     "_ctypes": "ctypes",
     "_posixsubprocess": "subprocess",
 }
-REEXPORTED = re.compile(r"^[\w.]+\._?(os|sys|subprocess|shutil|builtins|ctypes|socket)(?=\.|$)")
+REEXPORTED = re.compile(r"^[\w.]+\._?(os|sys|subprocess|shutil|builtins|ctypes)(?=\.|$)")
 """``shutil.os.remove`` and ``logging.sys`` are ``os.remove`` and ``sys``."""
 OPENERS = {"io.open": "builtins.open", "codecs.open": "builtins.open", "os.fdopen": "builtins.open"}
 PATH_CLASSES = re.compile(r"^pathlib\.(PosixPath|WindowsPath|PurePath|PurePosixPath)\b")
 PATH_STEPS = words(
-    "parent resolve absolute expanduser joinpath_ with_name with_suffix with_stem readlink "
+    "parent resolve absolute expanduser with_name with_suffix with_stem readlink "
     "relative_to iterdir() glob() rglob()"
 )
 """Attributes of a path that are, or give, a path again."""

@@ -97,10 +97,7 @@ def deletion(call: Call) -> Iterator[Charge]:
 def command(call: Call) -> Iterator[Charge]:
     """Starting another program: judged by its command line, which must be readable."""
     for value in (call.argument(0, "args") or Value()).each():
-        line = _command_line(value)
-        if line is None:
-            yield HARM, "starts a program whose command line cannot be read"
-            continue
+        line, whole = _command_line(value)
         charges = [
             (axiom, f"{verb} by the command {line[:60]!r}")
             for pattern, axiom, verb in (
@@ -112,9 +109,10 @@ def command(call: Call) -> Iterator[Charge]:
             )
             if pattern.search(line)
         ]
-        words = line.split()
-        first = words[0].rsplit("/", 1)[-1] if words else ""
-        if not charges and (first not in HARMLESS_COMMANDS or re.search(r"[;&|`$]", line)):
+        first = (line.split() or [""])[0].rsplit("/", 1)[-1]
+        if not charges and not whole:
+            charges = [(HARM, "starts a program whose command line cannot be read")]
+        elif not charges and (first not in HARMLESS_COMMANDS or re.search(r"[;&|`$]", line)):
             charges = [(HARM, f"starts another program: {line[:60]!r}")]
         yield from charges
 
@@ -226,7 +224,7 @@ def leaking(call: Call) -> Iterator[Charge]:
 
 def _touching(where: Value, *, writing: bool) -> Iterator[Charge]:
     for value in where.each():
-        text = posixpath.normpath(value.text) if value.text else None
+        text = posixpath.normpath(value.outline) if value.outline else None
         if writing and "temporary" not in value.tags:
             if "listing" in value.tags:
                 yield HARM, "overwrites the files it finds"
@@ -244,13 +242,13 @@ def _touching(where: Value, *, writing: bool) -> Iterator[Charge]:
             yield HARM, f"opens the device {text!r}"
 
 
-def _command_line(value: Value) -> str | None:
-    if value.text is not None:
-        return value.text
-    words = value.constant
-    if isinstance(words, list | tuple) and all(isinstance(w, str) for w in words):
-        return " ".join(words)
-    return None
+def _command_line(value: Value) -> tuple[str, bool]:
+    """A command line as far as it is known, and whether that is all of it."""
+    if isinstance(value.constant, list | tuple):
+        return " ".join(map(str, value.constant)), True
+    if value.items:
+        return " ".join(item.outline or "?" for item in value.items), False
+    return value.outline or "", value.text is not None
 
 
 def _table() -> dict[str, Rule]:

@@ -2,6 +2,7 @@
 
 import builtins
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from voltx_core.hard_core.guard.values import UNKNOWN, UNSET, Value, join
 
@@ -93,17 +94,8 @@ class Scope:
 
 def loosened(value: Value) -> Value:
     """The same value with its constants forgotten."""
-    return join(
-        Value(path=v.path, tags=v.tags, hidden=v.hidden, returns=v.returns) for v in value.each()
-    )
+    return join(replace(v, constant=UNSET, sketch=None, items=()) for v in value.each())
 
 
 def _replaced(value: Value, old: object, new: object) -> Value:
-    return join(
-        Value(constant=new, tags=v.tags, hidden=v.hidden)
-        if v.constant is old and new is not UNSET
-        else Value(path=v.path, tags=v.tags, hidden=v.hidden)
-        if v.constant is old
-        else v
-        for v in value.each()
-    )
+    return join(replace(v, constant=new) if v.constant is old else v for v in value.each())

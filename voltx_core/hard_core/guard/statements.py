@@ -1,20 +1,24 @@
 """The reader: walks a program's statements in order and keeps track of what names stand for."""
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 from voltx_core.hard_core.guard import folding, tokens
-from voltx_core.hard_core.guard.expressions import MOST_ELEMENTS, Expressions, element_of
+from voltx_core.hard_core.guard.calls import Calls
+from voltx_core.hard_core.guard.expressions import MOST_ELEMENTS, element_of
 from voltx_core.hard_core.guard.folding import NotConstant
 from voltx_core.hard_core.guard.paths import canonical
 from voltx_core.hard_core.guard.rules import RULES
 from voltx_core.hard_core.guard.scopes import MUTABLE, Scope, loosened
-from voltx_core.hard_core.guard.values import UNKNOWN, UNSET, Value, mixed
+from voltx_core.hard_core.guard.values import UNKNOWN, UNSET, Routine, Value, join, mixed
 
 UNROLLED_STATEMENTS = 4
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
-class Reader(Expressions):
+class Reader(Calls):
     """Reads one program; ``charges`` holds what it found."""
 
     def __init__(self, tree: ast.Module) -> None:
@@ -23,7 +27,8 @@ class Reader(Expressions):
             for n in ast.walk(tree)
             if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         )
-        super().__init__(Scope(), defined)
+        super().__init__(defined)
+        self._returned: list[list[Value]] = []
         self._tree = tree
 
     def read(self) -> None:
@@ -56,7 +61,7 @@ class Reader(Expressions):
     def statement(self, node: ast.stmt) -> None:
         """Read one statement."""
         if not self.buried:
-            self._line = node.lineno
+            self.line = node.lineno
         handler = getattr(self, f"_on_{type(node).__name__.lower()}", None)
         if handler is not None:
             handler(node)
@@ -125,7 +130,7 @@ class Reader(Expressions):
         left = self.scope.look_up(node.target.id)
         result = mixed([left, right])
         if left.known and right.known:
-            result = self._folded(result, folding.binary, node.op, left.constant, right.constant)
+            result = self.folded(result, folding.binary, node.op, left.constant, right.constant)
         self.scope.bind(node.target.id, result)
 
     def assign(self, target: ast.expr, value: Value) -> None:
@@ -173,52 +178,77 @@ class Reader(Expressions):
     def _on_functiondef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for decorator in node.decorator_list:
             self.hand_over(self.value(decorator))
-        inner = Scope(self.scope)
-        returns = self._simple_return(node, inner)
-        self.scope.bind(node.name, Value(returns=returns) if returns else UNKNOWN)
-        self.scope.deferred.append(lambda: self._within(inner, lambda: self._body(node)))
+        home = self.scope
+        self.scope.bind(node.name, Value(routine=self._routine(node, home)))
+        # read when every name around it is known, with parameters that may be anything
+        self.scope.deferred.append(lambda: self._body(node, home, (), {}))
 
     _on_asyncfunctiondef = _on_functiondef
 
-    def _body(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        self.bind_parameters(node.args)
-        self.block(node.body)
+    def _lambda(self, node: ast.Lambda) -> Value:
+        self._body(node, self.scope, (), {})
+        return Value(routine=self._routine(node, self.scope))
 
-    def _simple_return(
-        self, node: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope
-    ) -> Value | None:
-        """What a function of a single ``return`` gives, with its parameters unknown."""
-        body = [s for s in node.body if not _is_docstring(s)]
-        if len(body) != 1 or not isinstance(body[0], ast.Return):
-            return None
-        charges = dict(self.charges)
-        result: list[Value] = []
-        trial = Scope(scope.parent)
+    def _routine(self, node: Function, home: Scope) -> Routine:
+        return lambda arguments, keywords: self._body(node, home, arguments, keywords)
 
-        def evaluate() -> None:
-            self.bind_parameters(node.args)
-            result.append(self.value(body[0].value))  # type: ignore[attr-defined]
+    def _body(
+        self, node: Function, home: Scope, arguments: Sequence[Value], keywords: Mapping[str, Value]
+    ) -> Value:
+        """Read a function's body and give what it returns."""
+        self._returned.append([])
+        with self._inside(Scope(home)):
+            self._bind_parameters(node.args, arguments, keywords)
+            if isinstance(node, ast.Lambda):
+                self._returned[-1].append(self.value(node.body))
+            else:
+                self.block(node.body)
+        return join(self._returned.pop())
 
-        self._within(trial, evaluate)
-        self.charges = charges  # the body is read, and charged, later
-        return result[0]
+    def _bind_parameters(
+        self, spec: ast.arguments, given: Sequence[Value], named: Mapping[str, Value]
+    ) -> None:
+        """Parameters are what is given; else they may be anything, or what they default to."""
+        positional = [*spec.posonlyargs, *spec.args]
+        defaults: dict[str, ast.expr] = {
+            p.arg: d for p, d in zip(reversed(positional), reversed(spec.defaults), strict=False)
+        }
+        defaults |= {
+            p.arg: d
+            for p, d in zip(spec.kwonlyargs, spec.kw_defaults, strict=True)
+            if d is not None
+        }
+        bound = {p.arg: value for p, value in zip(positional, given, strict=False)} | dict(named)
+        extra = [p for p in (spec.vararg, spec.kwarg) if p is not None]
+        for parameter in (*positional, *spec.kwonlyargs, *extra):
+            name, value = parameter.arg, UNKNOWN
+            if name in defaults:
+                value = loosened(self.value(defaults[name]))
+            self.scope.bind(name, bound.get(name, value))
+        if spec.vararg is not None and len(given) > len(positional):
+            rest = tuple(given[len(positional) :])
+            self.scope.bind(spec.vararg.arg, replace(mixed(rest), items=rest))
 
     def _on_classdef(self, node: ast.ClassDef) -> None:
         for each in (*node.decorator_list, *node.bases, *(k.value for k in node.keywords)):
             self.hand_over(self.value(each))
-        inner = Scope(self.scope, of_class=True)
-        self._within(inner, lambda: self.block(node.body))
+        with self._inside(Scope(self.scope, of_class=True)):
+            self.block(node.body)
         self.scope.bind(node.name, UNKNOWN)
 
-    def _within(self, scope: Scope, read: "object") -> None:
+    @contextmanager
+    def _inside(self, scope: Scope) -> Iterator[None]:
+        """Read in an inner scope, and the functions defined there before leaving it."""
         outer, self.scope = self.scope, scope
-        endless, self.endless = self.endless, 0
-        read()  # type: ignore[operator]
+        yield
         self._finish(scope)
-        self.scope, self.endless = outer, endless
+        self.scope = outer
 
     def _on_return(self, node: ast.Return) -> None:
-        self.hand_over(self.value(node.value))
+        value = self.value(node.value)
+        if self._returned:
+            self._returned[-1].append(value)
+        self.hand_over(value)
 
     # --- branches and loops -----------------------------------------------------------------
 
@@ -331,7 +361,3 @@ def _assigned(loop: ast.stmt) -> set[str]:
 def _leaves(body: Sequence[ast.stmt]) -> bool:
     """Whether a loop may end by itself."""
     return any(isinstance(n, ast.Break | ast.Return | ast.Raise) for s in body for n in ast.walk(s))
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

@@ -1,10 +1,12 @@
 """What the guard knows about an expression without running it."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 MOST_ALTERNATIVES = 8
+Routine = Callable[["tuple[Value, ...]", "Mapping[str, Value]"], "Value"]
+"""Reads a function's body with arguments bound, and gives what it returns."""
 
 
 class _Unset:
@@ -27,7 +29,9 @@ class Value:
         tags: Facts that stick: ``listing`` (came from a directory walk), ``secret``,
             ``temporary``, ``decoded``.
         hidden: It was reached by a way that hides it from a reader.
-        returns: For a function: what calling it gives.
+        sketch: A text of which parts are unknown; those stand as ``?``.
+        items: Members of a list, tuple or dictionary that is no constant.
+        routine: For a function of the program: what reads its body with given arguments.
         arguments: For the result of a call: what the call was given.
         others: Further possible outcomes.
     """
@@ -36,7 +40,9 @@ class Value:
     constant: Any = UNSET
     tags: frozenset[str] = frozenset()
     hidden: bool = False
-    returns: "Value | None" = None
+    sketch: str | None = None
+    items: "tuple[Value, ...]" = ()
+    routine: "Routine | None" = None
     arguments: "tuple[Value, ...]" = ()
     others: "tuple[Value, ...]" = ()
 
@@ -54,9 +60,14 @@ class Value:
             return bytes(self.constant).decode("latin-1")
         return None
 
+    @property
+    def outline(self) -> str | None:
+        """The text as far as it is known."""
+        return self.sketch if self.text is None else self.text
+
     def each(self) -> "Iterator[Value]":
         """Every possible outcome on its own."""
-        yield Value(self.path, self.constant, self.tags, self.hidden, self.returns, self.arguments)
+        yield replace(self, others=()) if self.others else self
         yield from self.others
 
 
@@ -78,15 +89,7 @@ def join(values: Iterable[Value]) -> Value:
     # what matters most to a rule comes first, so that the cut below loses the least
     distinct.sort(key=lambda v: (v.path is None, v.constant is UNSET))
     first, *others = distinct[:MOST_ALTERNATIVES]
-    return Value(
-        first.path,
-        first.constant,
-        first.tags,
-        first.hidden,
-        first.returns,
-        first.arguments,
-        tuple(others),
-    )
+    return replace(first, others=tuple(others))
 
 
 def mixed(values: Iterable[Value]) -> Value:
