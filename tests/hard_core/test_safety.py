@@ -13,10 +13,13 @@ ELEVATING = "import os\nos.setuid(0)\n"
 
 
 def frames(count: int, seed: int = 0):
-    """Random frames; a third hold, in some slot, a direction that belongs to an axiom."""
-    directions = normalise(torch.randn(5, W, generator=torch.Generator().manual_seed(42)))
+    """Frames of common slots; a third hold, in some slot, a direction that belongs to an axiom."""
+    fixed = torch.Generator().manual_seed(42)
+    directions = normalise(torch.randn(5, W, generator=fixed))
+    common = normalise(torch.randn(30, W, generator=fixed))
     draw = torch.Generator().manual_seed(seed)
-    slots = normalise(torch.randn(count, SLOTS, W, generator=draw))
+    slots = common[torch.randint(30, (count, SLOTS), generator=draw)]
+    slots = normalise(slots + 0.08 * torch.randn(count, SLOTS, W, generator=draw))
     mask = torch.rand(count, SLOTS, generator=draw) < 0.6
     labels = torch.zeros(count, 5, dtype=torch.bool)
     for row in range(0, count, 3):

@@ -24,6 +24,10 @@ MARGIN = 0.05
 """Cosine kept between a threshold and the programs on either side, while training."""
 TEMPERATURE = 0.05
 """Of the soft maximum over slots and vectors, and of the margin loss."""
+TELLING_SHARE = 0.25
+"""Share of a harmful program's slots, the ones least like harmless slots, that vectors start on."""
+STARTING_SLOTS = 8_192
+"""Most slots of a kind that are compared to choose where vectors start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,10 @@ class SafetyAxioms(nn.Module):
 
     @torch.no_grad()
     def start(self, slots: Tensor, mask: Tensor, labels: Tensor, draw: torch.Generator) -> None:
-        """Put each axiom's vectors on slots of programs that break it.
+        """Put each axiom's vectors on telling slots of programs that break it.
+
+        Most slots of a harmful program are as harmless as any; the ones farthest from all slots
+        of harmless programs are where it differs.
 
         Args:
             slots: ``[N, S, W]``.
@@ -83,10 +90,13 @@ class SafetyAxioms(nn.Module):
             labels: ``[N, 5]`` bool.
             draw: Decides which.
         """
+        harmless = _sample(slots[~labels.any(1)][mask[~labels.any(1)]], draw)
         for axiom in range(len(AXIOMS)):
             own = slots[labels[:, axiom]][mask[labels[:, axiom]]]  # [M, W]
-            if len(own) == 0:
-                own = slots[mask]
+            own = _sample(own if len(own) else slots[mask], draw)
+            if len(harmless):
+                novelty = -(own @ harmless.T).amax(1)
+                own = own[novelty.topk(math.ceil(TELLING_SHARE * len(own))).indices]
             rows = torch.randint(len(own), (self.vectors.shape[1],), generator=draw)
             noise = torch.randn(self.vectors[axiom].shape, generator=draw)
             noise = noise.to(own) * (0.1 / math.sqrt(self.width))
@@ -211,6 +221,12 @@ def veto(frame: TensorFrame, reviews: Sequence[Review]) -> TensorFrame:
         torch.where(keep, frame.mask, empty.mask),
         torch.where(keep, frame.certainty, empty.certainty),
     )
+
+
+def _sample(vectors: Tensor, draw: torch.Generator) -> Tensor:
+    """At most ``STARTING_SLOTS`` of the vectors ``[N, W]``."""
+    rows = torch.randperm(len(vectors), generator=draw)[:STARTING_SLOTS]
+    return vectors[rows.to(vectors.device)]
 
 
 def _review(code: str, flags: Sequence[bool], language: str) -> Review:
