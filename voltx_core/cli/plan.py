@@ -101,7 +101,7 @@ def _show(rows: Sequence[Mapping[str, Any]], url: str, preset: str, command: str
     from rich.table import Table
     from rich.text import Text
 
-    from voltx_core.evaluation.card.formatting import duration, money
+    from voltx_core.report.formatting import duration, money
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for name in ("", "stage", "state", "pool"):
@@ -132,7 +132,7 @@ def _show(rows: Sequence[Mapping[str, Any]], url: str, preset: str, command: str
 
 
 def _total(rows: Sequence[Mapping[str, Any]]) -> str:
-    from voltx_core.evaluation.card.formatting import duration, money
+    from voltx_core.report.formatting import duration, money
 
     running = [row for row in rows if row["state"] == "run"]
     if not running:

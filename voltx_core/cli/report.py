@@ -43,7 +43,7 @@ def report(
       xdg-open runs/latest/report.html      all tables, curves and figures
     """
     from voltx_core.errors import StageError
-    from voltx_core.evaluation.report_card import write_report
+    from voltx_core.report.report_card import write_report
     from voltx_core.stages.runs import latest
     from voltx_core.stages.workspace import Workspace
 
@@ -61,8 +61,8 @@ def report(
 def _show(run_id: str, workspace: "Workspace", home: Path) -> None:
     from rich.markdown import Markdown
 
-    from voltx_core.evaluation.card.markdown import summary
-    from voltx_core.evaluation.report_card import read_card
+    from voltx_core.report.markdown import summary
+    from voltx_core.report.report_card import read_card
 
     out = console()
     out.print(Markdown(summary(read_card(run_id, workspace))))

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 def show_summary(workspace: "Workspace", run_id: str, console: "Console") -> None:
     """Print how a run ended: time per stage, wall time, report."""
     from voltx_core.cli.watch import ended, table
-    from voltx_core.evaluation.card.formatting import duration, share
-    from voltx_core.evaluation.report_card import read_card
+    from voltx_core.report.formatting import duration, share
+    from voltx_core.report.report_card import read_card
     from voltx_core.stages.runs import RunRecord
 
     outcome = ended(workspace, run_id) or {}

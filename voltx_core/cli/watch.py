@@ -173,7 +173,7 @@ def _bar(row: Mapping[str, Any]) -> str:
 
 
 def _pace(progress: Mapping[str, Any]) -> str:
-    from voltx_core.evaluation.card.formatting import duration
+    from voltx_core.report.formatting import duration
 
     parts = [str(progress["note"])] if progress.get("note") else []
     if progress.get("eta_s"):
@@ -185,7 +185,7 @@ def _pace(progress: Mapping[str, Any]) -> str:
 
 
 def _spent(row: Mapping[str, Any], now: datetime | None) -> str:
-    from voltx_core.evaluation.card.formatting import duration
+    from voltx_core.report.formatting import duration
 
     if not row.get("started_at") or row["state"] == "reused":
         return ""

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from voltx_core.evaluation.card import charts
-from voltx_core.evaluation.card.content import Card, Figure, StageCard
-from voltx_core.evaluation.card.headline import by_split
+from voltx_core.report import charts
+from voltx_core.report.content import Card, Figure, StageCard
+from voltx_core.report.headline import by_split
 
 MOST_CURVES = 12
 """Charts of curves shown for one stage; the JSON report has all."""

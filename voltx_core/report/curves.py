@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Iterable
 
-from voltx_core.evaluation.card.content import Curve
+from voltx_core.report.content import Curve
 
 MOST_POINTS = 400
 """A curve with more points is thinned: no screen shows more."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from voltx_core.evaluation.card import tables
-from voltx_core.evaluation.card.content import Card, StageCard
-from voltx_core.evaluation.card.formatting import duration, share
-from voltx_core.evaluation.card.headline import by_split, leading
-from voltx_core.evaluation.card.pictures import Chart, Pictures, figure_file
-from voltx_core.evaluation.card.reproduction import conditions
-from voltx_core.evaluation.card.tables import Table
+from voltx_core.report import tables
+from voltx_core.report.content import Card, StageCard
+from voltx_core.report.formatting import duration, share
+from voltx_core.report.headline import by_split, leading
+from voltx_core.report.pictures import Chart, Pictures, figure_file
+from voltx_core.report.reproduction import conditions
+from voltx_core.report.tables import Table
 
 FIGURES = "figures"
 """Folder of the pictures beside ``report.md``."""

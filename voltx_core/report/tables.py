@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from voltx_core.evaluation.card.content import Card, Score, Setting, StageCard, TargetRow
-from voltx_core.evaluation.card.formatting import (
+from voltx_core.report.content import Card, Score, Setting, StageCard, TargetRow
+from voltx_core.report.formatting import (
     NOT_MEASURED,
     cell,
     duration,

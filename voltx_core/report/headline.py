@@ -8,7 +8,7 @@ interval, the number of ``problems``, and how many of them are ``contaminated``.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from voltx_core.evaluation.card.content import Score
+from voltx_core.report.content import Score
 
 KEYS = ("split", "label", "kind", "pass@1")
 FIRST_SPLIT = "compositions"

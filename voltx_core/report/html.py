@@ -3,13 +3,13 @@
 import base64
 from pathlib import Path
 
-from voltx_core.evaluation.card import svg, tables
-from voltx_core.evaluation.card.content import Card, Figure
-from voltx_core.evaluation.card.formatting import duration, interval, number, share
-from voltx_core.evaluation.card.headline import by_split, leading
-from voltx_core.evaluation.card.markdown import machine_line
-from voltx_core.evaluation.card.pictures import Pictures
-from voltx_core.evaluation.card.reproduction import conditions
+from voltx_core.report import svg, tables
+from voltx_core.report.content import Card, Figure
+from voltx_core.report.formatting import duration, interval, number, share
+from voltx_core.report.headline import by_split, leading
+from voltx_core.report.markdown import machine_line
+from voltx_core.report.pictures import Pictures
+from voltx_core.report.reproduction import conditions
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 

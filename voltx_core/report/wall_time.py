@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from voltx_core.evaluation.card.content import StageCard, WallTime
+from voltx_core.report.content import StageCard, WallTime
 
 LIFE_CYCLE = ("stage.preflight", "stage.pull", "stage.resume", "stage.run", "stage.commit")
 

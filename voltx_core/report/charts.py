@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from voltx_core.evaluation.card import svg
-from voltx_core.evaluation.card.content import Curve, Score, StageCard
-from voltx_core.evaluation.card.curves import smoothed
-from voltx_core.evaluation.card.formatting import duration, number, share
+from voltx_core.report import svg
+from voltx_core.report.content import Curve, Score, StageCard
+from voltx_core.report.curves import smoothed
+from voltx_core.report.formatting import duration, number, share
 
 WIDTH = 880.0
 STATE_COLOURS = {

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from voltx_core.evaluation.card.content import Card, Setting
+from voltx_core.report.content import Card, Setting
 
 
 def command(

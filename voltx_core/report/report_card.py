@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from voltx_core.errors import StageError
-from voltx_core.evaluation.card import html, markdown
-from voltx_core.evaluation.card.content import Card
-from voltx_core.evaluation.card.gather import gather
-from voltx_core.evaluation.card.headline import leading
-from voltx_core.evaluation.card.pictures import Pictures, draw, figure_file
-from voltx_core.evaluation.card.svg import standalone
+from voltx_core.report import html, markdown
+from voltx_core.report.content import Card
+from voltx_core.report.gather import gather
+from voltx_core.report.headline import leading
+from voltx_core.report.pictures import Pictures, draw, figure_file
+from voltx_core.report.svg import standalone
 from voltx_core.stages import graph
 from voltx_core.stages.runs import RunRecord
 from voltx_core.stages.workspace import Workspace

@@ -9,11 +9,11 @@ from typing import Any
 
 from voltx_core.config import PRESET_NAMES, VoltxConfig, dotted, resolve
 from voltx_core.errors import ConfigError, StoreError
-from voltx_core.evaluation.card import headline
-from voltx_core.evaluation.card.content import Card, Figure, Setting, StageCard, TargetRow, Verdict
-from voltx_core.evaluation.card.curves import read_curves
-from voltx_core.evaluation.card.reproduction import command
-from voltx_core.evaluation.card.wall_time import account
+from voltx_core.report import headline
+from voltx_core.report.content import Card, Figure, Setting, StageCard, TargetRow, Verdict
+from voltx_core.report.curves import read_curves
+from voltx_core.report.reproduction import command
+from voltx_core.report.wall_time import account
 from voltx_core.store import ArtifactStore, Manifest
 
 logger = logging.getLogger(__name__)
