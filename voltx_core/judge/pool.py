@@ -268,7 +268,7 @@ class _Batch:
 
     def _wait(self) -> None:
         left = min(slot.deadline for slot in self._running) - time.monotonic()
-        if self._should_stop:
+        if self._should_stop is not None:
             left = min(left, _STOP_CHECK_S)
         touched = {key.data for key, _ in self._selector.select(max(0.0, left))}
         now = time.monotonic()
@@ -331,7 +331,7 @@ class _Batch:
         self._queues[case.profile].appendleft(case)
 
     def _check_stop(self) -> None:
-        if self._should_stop and self._should_stop():
+        if self._should_stop is not None and self._should_stop():
             raise Interrupted(
                 f"judging stopped on request after {self._judged} of {len(self._verdicts)} "
                 "programs; run them again to judge all"
