@@ -95,10 +95,9 @@ class TranslatorConfig(Section):
     """``contrastive`` is the plan's own method, kept for the ablation table."""
     contrastive_weight: float = 0.1
     """Weight of InfoNCE between query and solution summaries."""
-    query_weight: float = 0.5
-    """Weight of writing the query back from its own frame, so that the frame carries it all."""
-    translation_weight: float = 0.0
-    """Weight of writing the solution straight from the query's frame."""
+    translation_share: Share = 0.5
+    """Share of each batch whose solution is written from the query's slots instead of its own:
+    the soft core starts there, so they must already carry what the solution needs."""
     role_weight: float = 0.1
     """Weight of the cross-entropy on role labels."""
     temperature: Rate = 0.07
@@ -392,7 +391,10 @@ class ComputeConfig(Section):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """``auto`` is bfloat16 on CUDA, float32 on CPU."""
     threads: Count = 1
-    """CPU threads a stage process; 0 leaves it to torch. The count changes the last bits."""
+    """CPU threads of a stage that runs beside others; 0 leaves it to torch. The count changes the
+    last bits."""
+    threads_alone: Count = 2
+    """CPU threads of a stage that has the machine to itself."""
     compile: bool = False
     log_every: Positive = 10
 

@@ -87,6 +87,8 @@ class StageSpec:
     """Dotted paths of the configuration that decide the result; nothing else may be read."""
     pool: Pool = "cpu"
     targets: tuple[Target, ...] = ()
+    alone: bool = False
+    """Nothing else runs beside it: it may use ``compute.threads_alone`` threads."""
     judges: bool = False
     """Executes generated code: preflight makes sure that the judge can."""
     version: int = 1

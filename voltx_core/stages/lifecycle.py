@@ -145,7 +145,8 @@ def _work(
         preflight(spec, config, workspace)
     with clock("pull"):
         paths = {name: artifacts.fetch(manifest, name) for name, manifest in sources.items()}
-    pin_threads(config.compute.threads)
+    threads = config.compute.threads_alone if spec.alone else config.compute.threads
+    pin_threads(threads)
     folder = work / "outputs"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -195,7 +196,7 @@ def _work(
                 artifacts={a.name: ArtifactEntry(path=a.path) for a in spec.makes},
                 files={},
                 report_sha256=None,
-                environment=describe(run.device, config.compute.threads),
+                environment=describe(run.device, threads),
                 code=code_digests(spec),
                 created_at=_now(),
             ),

@@ -31,6 +31,7 @@ SPEC = StageSpec(
     ),
     reads=("translator",),
     pool="gpu",
+    alone=True,
     judges=True,
     targets=(
         Target("true_frame_pass@1", ">=", 0.9, "pass@1 from the true frame, held-out problems"),

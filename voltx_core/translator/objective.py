@@ -33,7 +33,6 @@ class PairSet:
         self.queries, self.query_mask = tokenizer.encode(queries, config.encoder_tokens)
         self.codes, self.code_mask = tokenizer.encode(codes, config.encoder_tokens)
         self.targets, _ = tokenizer.encode(codes, config.decoder_tokens, bos_eos=True)
-        self.query_targets, _ = tokenizer.encode(queries, config.decoder_tokens, bos_eos=True)
         self.roles = label_tokens(tokenizer, codes, self.codes.shape[1])
 
     def __len__(self) -> int:
@@ -75,9 +74,10 @@ def translator_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Loss of a batch of pairs and its parts.
 
-    ``reconstruction``: cross-entropy of the decoder on the noisy slots of the code, plus small
-    contrastive and role terms. ``contrastive``: the plan's 0.8 InfoNCE + 0.2 roles, with the
-    decoder learning on detached slots beside it.
+    ``reconstruction``: cross-entropy of the decoder on noisy slots, those of the code or, for
+    ``translation_share`` of the rows, those of the query; plus small contrastive and role terms.
+    ``contrastive``: the plan's 0.8 InfoNCE + 0.2 roles, with the decoder learning on detached
+    slots of the code beside it.
     """
     ids, mask = _trim(pairs.codes[rows], pairs.code_mask[rows], device)
     code = encoder(ids, mask)
@@ -88,39 +88,30 @@ def translator_loss(
     frame = code.frame
     if config.objective == "contrastive":
         frame = TensorFrame(frame.slots.detach(), frame.mask, frame.certainty)
+    elif config.translation_share:
+        asked = torch.rand(len(rows), generator=generator) < config.translation_share
+        frame = choose(asked.to(device), query.frame, frame)
     reconstruction = reconstruction_loss(
         decoder, add_slot_noise(frame, config.slot_noise, generator), pairs.targets[rows]
     )
-    restatement = translation = reconstruction.new_zeros(())
-    if config.query_weight:
-        restatement = reconstruction_loss(
-            decoder,
-            add_slot_noise(query.frame, config.slot_noise, generator),
-            pairs.query_targets[rows],
-        )
-    if config.translation_weight:
-        translation = reconstruction_loss(
-            decoder,
-            add_slot_noise(query.frame, config.slot_noise, generator),
-            pairs.targets[rows],
-        )
     if config.objective == "contrastive":
         loss = 0.8 * contrast + 0.2 * role + reconstruction
     else:
-        loss = (
-            reconstruction
-            + config.query_weight * restatement
-            + config.translation_weight * translation
-            + config.contrastive_weight * contrast
-            + config.role_weight * role
-        )
+        loss = reconstruction + config.contrastive_weight * contrast + config.role_weight * role
     return loss, {
         "reconstruction": reconstruction.detach(),
         "contrastive": contrast.detach(),
         "role": role.detach(),
-        "restatement": restatement.detach(),
-        "translation": translation.detach(),
     }
+
+
+def choose(first: Tensor, a: TensorFrame, b: TensorFrame) -> TensorFrame:
+    """Row by row, the frame of ``a`` where ``first`` ``[B]`` is True, else that of ``b``."""
+    return TensorFrame(
+        torch.where(first[:, None, None], a.slots, b.slots),
+        torch.where(first[:, None], a.mask, b.mask),
+        torch.where(first[:, None], a.certainty, b.certainty),
+    )
 
 
 def reconstruction_loss(decoder: SlotDecoder, frame: TensorFrame, targets: Tensor) -> Tensor:
