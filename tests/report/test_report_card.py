@@ -11,9 +11,9 @@ from voltx_core.report import charts, formatting, headline
 from voltx_core.report.content import StageCard
 from voltx_core.report.curves import MOST_POINTS, read_curves, smoothed
 from voltx_core.report.markdown import summary
+from voltx_core.report.report_card import read_card, write_report
 from voltx_core.report.svg import ticks, time_ticks
 from voltx_core.report.wall_time import account
-from voltx_core.report.report_card import read_card, write_report
 from voltx_core.stages.lifecycle import execute
 from voltx_core.stages.runs import RunRecord
 
