@@ -1,6 +1,6 @@
 """The few questions that the command line asks the Prefect server."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -41,13 +41,15 @@ def final_state(client: "SyncPrefectClient", flow_run_id: Any) -> dict[str, Any]
     import httpx
     from prefect.exceptions import PrefectHTTPStatusError
 
+    from tasks.dispatch import reason
+
     try:
         state = client.read_flow_run(flow_run_id).state
     except (httpx.TransportError, PrefectHTTPStatusError):
         return None
     if state is None or not state.is_final() or state.is_crashed():
         return None
-    return {"state": "completed" if state.is_completed() else "failed", "why": state.message}
+    return {"state": "completed" if state.is_completed() else "failed", "why": reason(state)}
 
 
 def cancel_runs(client: "SyncPrefectClient", why: str) -> list[str]:
@@ -59,18 +61,25 @@ def cancel_runs(client: "SyncPrefectClient", why: str) -> list[str]:
     from prefect.states import Cancelled
 
     going = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
-    stopped = []
-    for run in _runs(client, *going, StateType.CRASHED):
-        of_graph = client.read_flow(run.flow_id).name in PARENTS
-        if of_graph or run.state_type != StateType.CRASHED:
-            client.set_flow_run_state(run.id, Cancelled(message=why), force=True)
-        if of_graph:
-            stopped.append(run.name)
-    return stopped
+    graphs = _runs(client, *going, StateType.CRASHED, flows=PARENTS)
+    for run in (*graphs, *_runs(client, *going, flows=("stage",))):
+        client.set_flow_run_state(run.id, Cancelled(message=why), force=True)
+    return [run.name for run in graphs]
 
 
-def _runs(client: "SyncPrefectClient", *states: "StateType") -> "list[FlowRun]":
+def living_graphs(client: "SyncPrefectClient") -> "list[FlowRun]":
+    """Runs of the graph that are at work or have crashed."""
+    from prefect.client.schemas.objects import StateType
+
+    return _runs(client, StateType.RUNNING, StateType.CRASHED, flows=PARENTS)
+
+
+def _runs(
+    client: "SyncPrefectClient", *states: "StateType", flows: Sequence[str] = ()
+) -> "list[FlowRun]":
     from prefect.client.schemas.filters import (
+        FlowFilter,
+        FlowFilterName,
         FlowRunFilter,
         FlowRunFilterState,
         FlowRunFilterStateType,
@@ -78,8 +87,9 @@ def _runs(client: "SyncPrefectClient", *states: "StateType") -> "list[FlowRun]":
     )
 
     return client.read_flow_runs(
+        flow_filter=FlowFilter(name=FlowFilterName(any_=list(flows))) if flows else None,
         flow_run_filter=FlowRunFilter(
             tags=FlowRunFilterTags(all_=["voltx"]),
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states))),
-        )
+        ),
     )

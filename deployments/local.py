@@ -1,5 +1,6 @@
 """Bringing the services of a project up and taking them down."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -63,7 +64,7 @@ def bring_up(
     project: Path | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Up:
-    """Make sure that server, pools, deployments, automations and workers are there.
+    """Make sure that server, pools, deployments and workers are there.
 
     Args:
         tell: Told what takes time.
@@ -79,14 +80,14 @@ def bring_up(
     with exclusive(home):
         running = Running.load(home)
         if running is not None and running.alive():
-            _same(running.wanted, environ)
+            _same(running.wanted, layout, environ)
             wanted, found = running.wanted, "supervisor" in running.alive()
         else:
             wanted, found = _want(home, layout, project or Path.cwd(), environ), False
         if not found:
             _start(home, wanted, tell)
         try:
-            _register(home, wanted, layout, tell, fresh=not found)
+            _register(home, wanted, layout, tell)
             running = _await_services(home)
         except BaseException:
             if not found:
@@ -138,9 +139,11 @@ def _stop_services(home: Path) -> list[str]:
     return [f"{name} (pid {identity.pid})" for name, identity in alive.items()]
 
 
-def _same(wanted: Wanted, environ: Mapping[str, str]) -> None:
-    """Refuse to run with workers that look at another store."""
+def _same(wanted: Wanted, layout: Layout, environ: Mapping[str, str]) -> None:
+    """Refuse to run with workers that look at another store or serve other pools."""
     differences = []
+    if wanted.pools != _served(layout):
+        differences.append(f"pools are {_served(layout)}, theirs are {wanted.pools}")
     if wanted.store != store_url(environ):
         differences.append(f"VOLTX_STORE is {store_url(environ)}, theirs is {wanted.store}")
     if wanted.settings != passed_on(environ):
@@ -167,9 +170,14 @@ def _want(home: Path, layout: Layout, project: Path, environ: Mapping[str, str])
         store=store_url(environ),
         api_url=given or f"http://127.0.0.1:{port}/api",
         port=port,
-        pools=pools("one") if layout == "one" else (CONTROL,),
+        pools=_served(layout),
         settings=passed_on(environ),
     )
+
+
+def _served(layout: Layout) -> tuple[str, ...]:
+    """Pools that this machine serves."""
+    return pools("one") if layout == "one" else (CONTROL,)
 
 
 def _start(home: Path, wanted: Wanted, tell: Tell) -> None:
@@ -194,10 +202,14 @@ def _start(home: Path, wanted: Wanted, tell: Tell) -> None:
         )
 
 
-def _register(home: Path, wanted: Wanted, layout: Layout, tell: Tell, *, fresh: bool) -> None:
-    import prefect.client.orchestration  # noqa: F401
-
-    from deployments.registration import register  # imports Prefect while the server starts
+def _register(home: Path, wanted: Wanted, layout: Layout, tell: Tell) -> None:
+    """Register what is not registered yet, or was registered by other code."""
+    stamp = home / "registered"
+    definition = f"{wanted.api_url} {layout} {definition_digest()}"
+    fresh = not stamp.exists() or stamp.read_text() != definition
+    if fresh:
+        import flows.full  # noqa: F401  (imports Prefect while the server starts)
+        from deployments.registration import register
 
     for _ in _until(START_S):
         if healthy(wanted.api_url):
@@ -206,9 +218,23 @@ def _register(home: Path, wanted: Wanted, layout: Layout, tell: Tell, *, fresh: 
     else:
         raise StageError(_silent(home, "server", f"no answer from {wanted.api_url}"))
     if fresh:
-        tell("Registering pools, deployments and automations...")
-    register(wanted.api_url, layout)
-    (home / "registered").touch()
+        tell("Registering pools and deployments...")
+        register(wanted.api_url, layout)
+        stamp.write_text(definition)
+
+
+def definition_digest() -> str:
+    """Digest of the code that decides what is registered: flows, deployments, stages."""
+    import deployments
+    import flows
+    import tasks
+    from voltx_core import stages
+
+    digest = hashlib.sha256()
+    for package in (deployments, flows, tasks, stages):
+        for path in sorted(Path(package.__path__[0]).glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _await_services(home: Path) -> Running:

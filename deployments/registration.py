@@ -1,16 +1,15 @@
-"""Pools, deployments and automations on the server; registering them again changes nothing.
+"""Pools and deployments on the server; registering them again changes nothing.
 
 `prefect.yaml` would say the same a second time and could not ask the stages for their pools, so
 this module is the only place where deployments are defined.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from deployments.automations import automations
 from deployments.pools import CONTROL, Layout, job_template, pool_of, pools
+from tasks.process import WARM
 from voltx_core.stages import graph
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ def register(api_url: str, layout: Layout) -> None:
     with temporary_settings({PREFECT_API_URL: api_url}), get_client(sync_client=True) as client:
         for pool in pools(layout):
             _pool(client, pool)
-        _automations(client)
         _deployment(client, voltx, "full", "flows.full.voltx", CONTROL, voltx.description)
         _deployment(
             client, vincigpt, "train", "flows.vincigpt.vincigpt", CONTROL, vincigpt.description
@@ -52,6 +50,7 @@ def register(api_url: str, layout: Layout) -> None:
                 pool_of(spec.pool, layout),
                 f"{spec.number} · {spec.title}: {', '.join(a.name for a in spec.makes)}",
                 parameters={"name": spec.name},
+                job_variables={"env": {WARM: "1"}},
                 flow_id=flow_id,
             )
 
@@ -93,6 +92,7 @@ def _deployment(
     description: str | None,
     *,
     parameters: Mapping[str, Any] | None = None,
+    job_variables: Mapping[str, Any] | None = None,
     flow_id: Any = None,
 ) -> None:
     from prefect.utilities.callables import parameter_schema
@@ -105,30 +105,7 @@ def _deployment(
         description=description,
         tags=["voltx"],
         parameters=dict(parameters or {}),
+        job_variables=dict(job_variables or {}),
         parameter_openapi_schema=parameter_schema(flow).model_dump_for_openapi(),
         enforce_parameter_schema=True,
     )
-
-
-def _automations(client: "SyncPrefectClient") -> None:
-    """Create those that are missing, renew those that differ."""
-    for wanted in automations(PARENTS):
-        core = wanted.model_dump(mode="json")
-        known = client.read_automations_by_name(wanted.name)
-        for surplus in known[1:]:
-            client.delete_automation(surplus.id)
-        if not known:
-            client.create_automation(wanted)
-        elif _text(known[0].model_dump(mode="json", exclude={"id"})) != _text(core):
-            client.delete_automation(known[0].id)
-            client.create_automation(wanted)
-
-
-def _text(content: Mapping[str, Any]) -> str:
-    """For comparing: sets arrive as lists in any order, and servers add fields of their own."""
-    kept = {key: content.get(key) for key in ("name", "description", "trigger", "actions")}
-    trigger = dict(kept["trigger"] or {})
-    for key in ("after", "expect", "for_each"):
-        trigger[key] = sorted(trigger.get(key) or [])
-    trigger.pop("id", None)
-    return json.dumps({**kept, "trigger": trigger}, sort_keys=True, default=str)

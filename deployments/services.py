@@ -121,8 +121,8 @@ def environment(wanted: Wanted) -> dict[str, str]:
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_LOGGING_EXTRA_LOGGERS": "voltx_core",
-        "PREFECT_WORKER_QUERY_SECONDS": "0.5",
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "1",
     }
     # Set by some shells and images; without bytecode every process imports twice as long.
     env.pop("PYTHONDONTWRITEBYTECODE", None)

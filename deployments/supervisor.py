@@ -6,6 +6,7 @@ supervisor that takes them over.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -34,6 +35,8 @@ class Service:
     command: Sequence[str]
     ready: Callable[[], bool]
     """Whether what it needs is there, so that starting it makes sense."""
+    taken: Callable[[int], bool] = lambda _: False
+    """Whether the process with this pid has left the service for a run."""
     identity: Identity | None = None
     started: float = 0.0
     pause_s: float = 0.5
@@ -54,7 +57,25 @@ def services(wanted: Wanted) -> list[Service]:
     wished.append(
         Service("worker", worker, ready=lambda: registered.exists() and healthy(wanted.api_url))
     )
+    if len(wanted.pools) > 1:  # stages run here
+        reserve = Reserve(Path(wanted.home) / "warm")
+        command = (sys.executable, "-m", "tasks.warm", str(reserve.folder))
+        wished.append(Service("reserve", command, ready=registered.exists, taken=reserve.taken))
     return wished
+
+
+class Reserve:
+    """Notices that the warm process has taken a run: its socket was there and no longer is."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._listened: set[int] = set()
+
+    def taken(self, pid: int) -> bool:
+        if (self.folder / f"{pid}.sock").exists():
+            self._listened.add(pid)
+            return False
+        return pid in self._listened
 
 
 def healthy(api_url: str, *, timeout_s: float = 2.0) -> bool:
@@ -89,6 +110,8 @@ class _Keeper:
         earlier = Running.load(home)
         for service in self._services:
             identity = earlier.services.get(service.name) if earlier else None
+            if service.name == "reserve" and not (identity and identity.alive()):
+                shutil.rmtree(home / "warm", ignore_errors=True)  # sockets of dead processes
             if identity and identity.alive():  # an earlier supervisor was killed, this one lives
                 service.identity = identity
         self._publish()
@@ -99,6 +122,8 @@ class _Keeper:
             if child.poll() is not None:
                 del self._children[pid]
         for service in self._services:
+            if service.identity and service.taken(service.identity.pid):
+                service.identity = None
             if service.identity and service.identity.alive():
                 continue
             if service.identity:

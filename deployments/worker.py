@@ -9,11 +9,10 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 
 from deployments.pools import CONTROL
-
-# How a machine is called in the UI, and how many stages it runs at once.
-LIMITS = {CONTROL: None}
+from deployments.revival import keep_reviving
 
 
 async def serve(pools: list[str]) -> None:
@@ -27,7 +26,7 @@ async def serve(pools: list[str]) -> None:
             worker = ProcessWorker(
                 work_pool_name=pool,
                 name=f"{host} {pool}",
-                limit=LIMITS.get(pool, os.cpu_count()),
+                limit=None if pool == CONTROL else os.cpu_count(),
                 create_pool_if_not_found=False,
             )
             tasks.append(group.create_task(worker.start()))
@@ -37,4 +36,6 @@ async def serve(pools: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    if CONTROL in sys.argv[1:]:
+        threading.Thread(target=keep_reviving, name="revival", daemon=True).start()
     asyncio.run(serve(sys.argv[1:]))

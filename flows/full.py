@@ -45,34 +45,33 @@ def voltx(
 
     Finished stages are reused; a stage that dies goes on from its last checkpoint.
     """
-    run = begin(preset, overrides, only, until, force, rehearse_s)
+    with begin(preset, overrides, only, until, force, rehearse_s) as run:
+        sources = data(run)
+        language = translator(run, sources)
 
-    sources = data(run)
-    language = translator(run, sources)
+        codes = codebook(run, language)
+        core = soft_core(run, language)
+        rival = baseline(run, core)  # beside everything up to the benchmarks
 
-    codes = codebook(run, language)
-    core = soft_core(run, language)
-    rival = baseline(run, core)  # beside everything up to the benchmarks
+        routed = hard_core.router(run, codes, core)
+        trusted = hard_core.certainty(run, codes, core)
+        guarded = hard_core.safety(run, codes, core)
 
-    routed = hard_core.router(run, codes, core)
-    trusted = hard_core.certainty(run, codes, core)
-    guarded = hard_core.safety(run, codes, core)
+        practised = alignment.e2e(run, routed, trusted, guarded)
+        rewarded = alignment.rlvf(run, practised)
+        rested = alignment.sleep(run, rewarded)
 
-    practised = alignment.e2e(run, routed, trusted, guarded)
-    rewarded = alignment.rlvf(run, practised)
-    rested = alignment.sleep(run, rewarded)
+        grown = scaling(run, rested)
+        javascript = languages.javascript(run, grown)
+        java = languages.java(run, grown)
+        rust_go = languages.rust_go(run, grown)
 
-    grown = scaling(run, rested)
-    javascript = languages.javascript(run, grown)
-    java = languages.java(run, grown)
-    rust_go = languages.rust_go(run, grown)
+        examined = benchmarks(run, javascript, java, rust_go, rival)
 
-    examined = benchmarks(run, javascript, java, rust_go, rival)
-
-    conclude(
-        run,
-        *(sources, language, codes, core, rival),
-        *(routed, trusted, guarded),
-        *(practised, rewarded, rested),
-        *(grown, javascript, java, rust_go, examined),
-    )
+        conclude(
+            run,
+            *(sources, language, codes, core, rival),
+            *(routed, trusted, guarded),
+            *(practised, rewarded, rested),
+            *(grown, javascript, java, rust_go, examined),
+        )

@@ -32,11 +32,10 @@ def vincigpt(
     rehearse_s: RehearseS = None,
 ) -> None:
     """Train the baseline, and first whatever decides its budget."""
-    run = begin(preset, overrides, ["baseline"], None, force, rehearse_s)
+    with begin(preset, overrides, ["baseline"], None, force, rehearse_s) as run:
+        sources = data(run)
+        language = translator(run, sources)
+        core = soft_core(run, language)
+        rival = baseline(run, core)
 
-    sources = data(run)
-    language = translator(run, sources)
-    core = soft_core(run, language)
-    rival = baseline(run, core)
-
-    conclude(run, sources, language, core, rival)
+        conclude(run, sources, language, core, rival)

@@ -1,8 +1,8 @@
 """Child flow runs: one attempt of one stage, in a process of its own."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from uuid import UUID
 
 from prefect import Task
@@ -14,10 +14,15 @@ from prefect.states import Crashed, Pending
 
 from tasks.ghosts import PLACEHOLDER
 from tasks.outages import patiently
+from tasks.pulse import SILENCE_S, Listener
 from tasks.run import Run
 from voltx_core.stages.contract import StageSpec
 
+POLL_S = 0.5
 LATE_S = 60.0
+"""Waiting for a worker this long is worth a word."""
+START_S = 300.0
+"""From taken by a worker to running; a cold disk imports slowly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,34 +84,49 @@ def follow(
     client: SyncPrefectClient,
     child: UUID,
     *,
+    pulse: Listener,
     warn: Callable[[str], None],
-    sleep: Callable[[float], None],
-    poll_s: float = 0.5,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> State:
     """Wait until a child has ended.
 
     Args:
+        pulse: Hears the beats of its process.
         warn: Told once when no worker picks the child up.
 
     Returns:
-        Its final state; a child that somebody deleted counts as crashed.
+        Its final state. A child whose process or machine is gone without a word is declared
+        crashed; one that somebody deleted counts as crashed.
     """
-    late = False
+    since, known, late = clock(), "", False
     while True:
         try:
             found = patiently(lambda: client.read_flow_run(child))
         except ObjectNotFound:
             return Crashed(message="The flow run was deleted.")
-        state = found.state
-        if state is not None and state.is_final():
+        state = found.state or Pending()
+        if state.is_final():
             return state
-        if state is not None and state.is_scheduled() and found.expected_start_time and not late:
-            waited_s = (datetime.now(UTC) - found.expected_start_time).total_seconds()
-            if waited_s > LATE_S:
-                late = True
-                warn(
-                    f"No worker has taken this stage for {waited_s:.0f} s. Either its pool is "
-                    f"busy, or no worker serves pool {found.work_pool_name!r}: see `voltx up` "
-                    "here, or start a worker there."
-                )
-        sleep(poll_s)
+        if state.type != known:
+            since, known = clock(), state.type
+            pulse.restart()
+        waited_s = clock() - since
+        if state.is_running() and pulse.silent():
+            return _declare_crashed(client, child, f"No sign of life for {SILENCE_S:.0f} s.")
+        if state.is_pending() and waited_s > START_S:
+            return _declare_crashed(client, child, f"Did not start within {START_S:.0f} s.")
+        if state.is_scheduled() and waited_s > LATE_S and not late:
+            late = True
+            warn(
+                f"No worker has taken this stage for {waited_s:.0f} s. Either its pool is busy, "
+                f"or no worker serves pool {found.work_pool_name!r}: see `voltx up` here, or "
+                "start a worker there."
+            )
+        sleep(POLL_S)
+
+
+def _declare_crashed(client: SyncPrefectClient, child: UUID, why: str) -> State:
+    state: State = Crashed(message=why)
+    patiently(lambda: client.set_flow_run_state(child, state, force=True))
+    return state

@@ -10,7 +10,7 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 
-from tasks.dispatch import Waits
+from tasks.dispatch import Waits, reason
 from tasks.run import Run
 from voltx_core.errors import StageError
 from voltx_core.stages.runs import RunRecord
@@ -54,7 +54,7 @@ def conclude(run: Run, *stages: Waits) -> None:
 @task(name="report", cache_policy=NO_CACHE, persist_result=False)
 def report(run: Run) -> str:
     """Write the report of the run and link it; returns where it is."""
-    from voltx_core.evaluation.report_card import write_report
+    from voltx_core.report.report_card import write_report
 
     path = Path(write_report(run.run_id, Workspace.open())).absolute()
     folder = path if path.is_dir() else path.parent
@@ -74,7 +74,7 @@ def _mistake(run: Run, states: list[State[Any]]) -> str | None:
     if len(failed) == 0 and all(state.is_completed() for state in states):
         return None
     blocked = [row["name"] for row in record.rows() if row["state"] == "waiting"]
-    reasons = [f"- {state.message}" for state in failed]
+    reasons = [f"- {reason(state)}" for state in failed]
     for name in blocked:
         record.stage(name, state="blocked", why="a stage before it did not finish")
     text = f"{len(failed)} of {len(states)} stages did not finish:\n" + "\n".join(reasons)

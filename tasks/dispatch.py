@@ -19,6 +19,7 @@ from prefect.futures import PrefectFuture
 from prefect.states import Cancelled, Completed
 
 from tasks import children
+from tasks.pulse import Listener, key_of
 from tasks.run import Run
 from voltx_core.errors import StageError
 from voltx_core.stages import graph
@@ -74,7 +75,8 @@ def dispatch(run: Run, name: str) -> State[Any]:
 
         def attempt(number: int) -> State[Any]:
             child = children.start(client, children.Attempt(run, spec, number))
-            return children.follow(client, child, warn=logger.warning, sleep=time.sleep)
+            pulse = Listener(workspace.artifacts, key_of(run.run_id, name))
+            return children.follow(client, child, pulse=pulse, warn=logger.warning)
 
         return persist(spec, attempt, record=record, sleep=time.sleep)
 
@@ -111,7 +113,7 @@ def persist(
         if state.name == INTERRUPTED:
             logger.info("%s %s goes on after: %s", spec.number, spec.title, state.message)
             continue
-        errors.append(state.message or state.name)
+        errors.append(reason(state))
         logger.warning(
             "%s %s, attempt %s of %s: %s", spec.number, spec.title, number, ATTEMPTS, errors[-1]
         )
@@ -123,6 +125,14 @@ def persist(
         record.stage(spec.name, state="retrying", why=f"in {pause_s:.0f} s, after: {errors[-1]}")
         sleep(pause_s)
     raise AssertionError("count() never ends")
+
+
+def reason(state: State[Any]) -> str:
+    """Why a run ended as it did, without the frames that Prefect puts around an exception."""
+    text = state.message or state.name or state.type.value
+    for frame in ("Flow run encountered an exception: ", "Task run encountered an exception "):
+        text = text.removeprefix(frame)
+    return text.removeprefix("StageError: ")
 
 
 def _committed(run: Run, name: str, workspace: Workspace) -> bool:

@@ -1,7 +1,8 @@
 """One run of the graph, as every task of it knows it, and how it begins."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from prefect.runtime import flow_run
 
 from tasks.ghosts import remove_ghosts
+from tasks.pulse import Pulse, key_of
 from voltx_core.config import VoltxConfig, resolve
 from voltx_core.stages import graph
 from voltx_core.stages.runs import RunRecord
@@ -51,6 +53,7 @@ def run_name() -> str:
     return f"{flow_run.scheduled_start_time.astimezone():%Y-%m-%d-%H%M}-{drawn}"
 
 
+@contextmanager
 def begin(
     preset: str,
     overrides: Mapping[str, Any] | None,
@@ -58,8 +61,8 @@ def begin(
     until: str | None,
     force: Sequence[str] | None,
     rehearse_s: float | None = None,
-) -> Run:
-    """Resolve what was asked for and write the record of the run.
+) -> Iterator[Run]:
+    """Resolve what was asked for, write the record of the run, and beat while it goes on.
 
     Raises:
         ConfigError: The request names unknown settings, stages or a wrong value.
@@ -79,7 +82,9 @@ def begin(
     )
     if flow_run.run_count > 1:
         remove_ghosts(run.root)
-    record = RunRecord(Workspace.open().artifacts, run.run_id)
+    artifacts = Workspace.open().artifacts
+    record = RunRecord(artifacts, run.run_id)
     if record.read() is None:  # a restarted parent finds the record of its first life
         record.start(config, stages, flow_run_id=run.root, url=flow_run.ui_url)
-    return run
+    with Pulse(artifacts, key_of(run.run_id, "graph")):
+        yield run

@@ -1,5 +1,6 @@
 """The flow `stage`: one stage in a process of its own. Every stage has a deployment of it."""
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from prefect.states import Cancelled, Completed, Crashed
 
 from tasks.dispatch import INTERRUPTED
 from tasks.publisher import Publisher
+from tasks.pulse import Pulse, key_of
 from tasks.results import publish
 from voltx_core.config import resolve
 from voltx_core.errors import Interrupted
@@ -48,7 +50,8 @@ def stage(
     config = resolve(preset, overrides or {})
     workspace = Workspace.open()
     stop = StopFlag()
-    with stopping(stop), Publisher(name) as publisher:
+    pulse = Pulse(workspace.artifacts, key_of(run_id, name))
+    with stopping(stop), pulse, Publisher(name) as publisher:
         try:
             if rehearse_s is not None:
                 rehearse(name, run_id, workspace, rehearse_s, stop, publisher)
@@ -95,7 +98,7 @@ def rehearse(
     """
     device("auto")  # a rehearsal pays for importing torch like the real thing
     record = RunRecord(workspace.artifacts, run_id)
-    record.begin(name, why="rehearsal")
+    record.begin(name, why="rehearsal", pid=os.getpid())
     steps = max(1, round(seconds / 0.1))
     for step in range(steps):
         stop.check()

@@ -1,4 +1,4 @@
-"""`voltx up`: server, pools, deployments, automations and workers."""
+"""`voltx up`: server, pools, deployments and workers."""
 
 from typing import Annotated
 

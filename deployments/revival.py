@@ -1,0 +1,95 @@
+"""Revival of graphs: a parent flow that died goes on as the same run.
+
+The control worker looks every few seconds. A graph whose process crashed, or whose machine fell
+silent, is scheduled again; its new process finds the children of the old one by their idempotency
+keys. Prefect's automations could do this too, but on SQLite each of their evaluations writes under
+a lock that every other call waits for: with three of them the empty graph took twice as long, and
+events were lost, which made them fire for healthy runs.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from tasks.pulse import Listener, key_of
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun
+
+    from voltx_core.store import ArtifactStore
+
+logger = logging.getLogger("voltx_core.revival")
+
+LOOK_S = 5.0
+LIVES = 20
+"""A graph that dies this often does not die by chance."""
+GRACE_S = 5.0
+"""A crash this recent may be the first half of somebody's cancelling."""
+
+
+class Reviver:
+    """Remembers what it heard of each graph.
+
+    Args:
+        artifacts: The store that graphs beat in.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self, artifacts: "ArtifactStore", clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._artifacts, self._clock = artifacts, clock
+        self._listeners: dict[UUID, Listener] = {}
+        self._crashed: dict[UUID, float] = {}
+
+    def dead(self, runs: "Iterable[FlowRun]") -> "list[FlowRun]":
+        """Which of these running or crashed graphs shall be scheduled again now."""
+        now, found = self._clock(), []
+        for run in runs:
+            if run.run_count >= LIVES or run.state is None:
+                continue
+            if run.state.is_crashed():
+                self._listeners.pop(run.id, None)
+                if now - self._crashed.setdefault(run.id, now) >= GRACE_S:
+                    found.append(run)
+            elif run.state.is_running():
+                self._crashed.pop(run.id, None)
+                if run.id not in self._listeners:
+                    key = key_of(run.name, "graph")
+                    self._listeners[run.id] = Listener(self._artifacts, key, clock=self._clock)
+                if self._listeners[run.id].silent():
+                    found.append(run)
+        return found
+
+    def revive(self, client: "SyncPrefectClient", run: "FlowRun") -> None:
+        """Schedule a graph again."""
+        from prefect.states import AwaitingRetry
+
+        self._listeners.pop(run.id, None)
+        self._crashed.pop(run.id, None)
+        logger.warning("Run %s died; it goes on where it was", run.name)
+        state: Any = AwaitingRetry(message="It had died; it goes on where it was.")
+        client.set_flow_run_state(run.id, state, force=True)
+
+
+def keep_reviving(sleep: Callable[[float], None] = time.sleep) -> None:
+    """Look after the graphs of this server for as long as the worker lives."""
+    import httpx
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    from deployments.client import living_graphs
+    from voltx_core.stages.workspace import Workspace
+
+    reviver = Reviver(Workspace.open().artifacts)
+    with get_client(sync_client=True) as client:
+        while True:
+            sleep(LOOK_S)
+            try:
+                for run in reviver.dead(living_graphs(client)):
+                    reviver.revive(client, run)
+            except (httpx.TransportError, PrefectHTTPStatusError) as error:
+                logger.debug("No look at the graphs just now: %s", error)

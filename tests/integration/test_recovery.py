@@ -1,0 +1,139 @@
+"""Real processes are killed, and the run completes all the same.
+
+Rehearsals are used: every stage is a process of its own that waits instead of working, so that
+these tests are about the carrying, not about the carried.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployments.processes import Identity
+from deployments.services import Running
+
+pytestmark = pytest.mark.integration
+
+
+def pid_of_running(project: Any, run_id: str, stage: str) -> int | None:
+    record = project.record(run_id, stage)
+    return record.get("pid") if record.get("state") == "running" else None
+
+
+def test_the_whole_graph_runs_each_stage_in_a_process_of_its_own(project: Any) -> None:
+    flow_run, run_id = project.start(rehearse_s=0.0)
+
+    outcome = project.end(flow_run, timeout_s=400)
+
+    rows = project.rows(run_id)
+    assert outcome["state"] == "completed", outcome
+    assert [row["state"] for row in rows] == ["rehearsed"] * 16
+    pids = {project.record(run_id, row["name"])["pid"] for row in rows}
+    assert len(pids) == 16
+
+
+def test_a_stage_process_that_is_killed_is_started_again(project: Any) -> None:
+    flow_run, run_id = project.start(rehearse_s=8.0, until="data")
+    pid = project.until(lambda: pid_of_running(project, run_id, "data"), timeout_s=120)
+
+    os.kill(pid, signal.SIGKILL)
+
+    assert project.end(flow_run, timeout_s=200)["state"] == "completed"
+    record = project.record(run_id, "data")
+    assert record["pid"] != pid
+    assert len(record["earlier"]) == 1
+
+
+def test_a_stage_that_is_asked_to_leave_saves_and_is_started_again(project: Any) -> None:
+    flow_run, run_id = project.start(rehearse_s=8.0, until="data")
+    pid = project.until(lambda: pid_of_running(project, run_id, "data"), timeout_s=120)
+
+    os.kill(pid, signal.SIGTERM)
+
+    assert project.end(flow_run, timeout_s=200)["state"] == "completed"
+    assert project.record(run_id, "data")["pid"] != pid
+
+
+def test_a_worker_that_is_killed_is_replaced_and_the_run_goes_on(project: Any) -> None:
+    flow_run, run_id = project.start(rehearse_s=3.0, until="translator")
+    project.until(lambda: pid_of_running(project, run_id, "data"), timeout_s=120)
+    before = Running.load(Path(project.environ["VOLTX_HOME"])).services["worker"]
+
+    before.send(signal.SIGKILL)
+
+    assert project.end(flow_run, timeout_s=200)["state"] == "completed"
+    after = Running.load(Path(project.environ["VOLTX_HOME"])).services["worker"]
+    assert after != before
+    assert after.alive()
+
+
+def test_the_parent_flow_that_is_killed_goes_on_as_the_same_run(project: Any) -> None:
+    flow_run, run_id = project.start(rehearse_s=20.0, until="data")
+    pid = project.until(lambda: pid_of_running(project, run_id, "data"), timeout_s=120)
+    worker = Running.load(Path(project.environ["VOLTX_HOME"])).services["worker"]
+    parents = [child for child in worker.children() if child.pid != pid]
+    assert len(parents) == 1
+
+    parents[0].send(signal.SIGKILL)
+
+    assert project.end(flow_run, timeout_s=300)["state"] == "completed"
+    record = project.record(run_id, "data")
+    assert record["pid"] == pid  # the stage never noticed: its new parent found it
+    assert "earlier" not in record or record["earlier"] == []
+
+
+def test_a_server_that_is_killed_comes_back_and_the_run_goes_on(project: Any) -> None:
+    flow_run, run_id = project.start(rehearse_s=6.0, until="data")
+    project.until(lambda: pid_of_running(project, run_id, "data"), timeout_s=120)
+    before = Running.load(Path(project.environ["VOLTX_HOME"])).services["server"]
+
+    before.send(signal.SIGKILL)
+
+    assert project.end(flow_run, timeout_s=300)["state"] == "completed"
+
+
+def test_the_plain_prefect_command_finds_the_server_in_the_project(project: Any) -> None:
+    environ = {k: v for k, v in project.environ.items() if not k.startswith("PREFECT_")}
+    prefect = Path(sys.executable).with_name("prefect")
+
+    found = subprocess.run(
+        [prefect, "deployment", "inspect", "voltx/full"],
+        cwd=project.folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+    assert found.returncode == 0, found.stderr
+    assert "flows.full.voltx" in found.stdout
+
+
+def test_up_again_starts_nothing(project: Any) -> None:
+    from deployments.local import bring_up
+
+    again = bring_up(lambda _: None, project=project.folder, environ=project.environ)
+
+    assert not again.started
+    assert again.running.supervisor == project.services.running.supervisor
+
+
+def test_a_dead_supervisor_is_replaced_by_one_that_takes_over(project: Any) -> None:
+    from deployments.local import bring_up
+
+    home = Path(project.environ["VOLTX_HOME"])
+    before = Running.load(home)
+    before.supervisor.send(signal.SIGKILL)
+    project.until(lambda: not before.supervisor.alive(), timeout_s=10)
+
+    bring_up(lambda _: None, project=project.folder, environ=project.environ)
+
+    after = Running.load(home)
+    assert after.supervisor.alive()
+    assert after.supervisor != before.supervisor
+    assert after.services == before.services
+    assert Identity.of(after.services["server"].pid) == before.services["server"]
