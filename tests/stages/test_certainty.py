@@ -15,7 +15,7 @@ from voltx_core.translator.translator import Translator, Written
 def inputs(tmp_path_factory, problems_folder, translator_files, soft_core_files, hard_core_files):
     folder = tmp_path_factory.mktemp("calibration")
     problems = {p.query: p for p in read_problems(problems_folder / "train.jsonl")}
-    write_problems(folder / "calibration.jsonl", [*problems.values()][:40])
+    write_problems(folder / "calibration.jsonl", [*problems.values()][:16])
     return {"problems": folder, **translator_files, **soft_core_files, **hard_core_files}
 
 
@@ -58,7 +58,7 @@ def test_it_learns_to_tell_passes_from_failures(stage_run, inputs):
     assert report.metrics["pass_rate"] == 0.5
     assert report.metrics["auroc"] == 1.0
     assert report.metrics["brier_skill"] > 0.5
-    assert report.counts == {"problems": 40, "fitting points": 40, "held-out points": 40}
+    assert report.counts == {"problems": 16, "fitting points": 16, "held-out points": 16}
     assert any("mostly noise" in note for note in report.notes)
     assert run.observer.figures == ["reliability"]
     model = Certainty.load(run.output("certainty"))
@@ -77,7 +77,7 @@ def test_points_are_in_the_order_of_their_problems(stage_run, inputs, monkeypatc
     monkeypatch.setattr(certainty, "CHUNK", 7)
     run = stage_run("certainty", inputs)
     _, passed = solve(run)
-    groups = certainty.problem_of_point(40)
+    groups = certainty.problem_of_point(16)
     assert passed.tolist() == [bool(n % 4 < 2) for n in groups]
 
 
@@ -96,7 +96,7 @@ def solve(run):
 
 @pytest.mark.usefixtures("half_knows")
 def test_stopped_and_resumed_it_finds_the_same_points(stage_run, inputs, monkeypatch):
-    monkeypatch.setattr(certainty, "CHUNK", 10)
+    monkeypatch.setattr(certainty, "CHUNK", 4)
     values, passed = solve(stage_run("certainty", inputs))
     stop = StopFlag()
     first = stage_run("certainty", inputs, home="cut", stop=stop)
@@ -104,14 +104,14 @@ def test_stopped_and_resumed_it_finds_the_same_points(stage_run, inputs, monkeyp
 
     def stop_at_twenty(done, total, unit, note=""):
         progress(done, total, unit, note)
-        if done == 20:
+        if done == 8:
             stop.set("asked to")
 
     monkeypatch.setattr(first.observer, "progress", stop_at_twenty)
     with pytest.raises(Interrupted):
         solve(first)
     resumed = stage_run("certainty", inputs, home="cut")
-    assert resumed.checkpoints.restore("points").step == 20
+    assert resumed.checkpoints.restore("points").step == 8
     again, passed_again = solve(resumed)
     assert np.array_equal(values, again)
     assert np.array_equal(passed, passed_again)

@@ -51,8 +51,11 @@ class Calibration:
     bins: tuple[ReliabilityBin, ...]
 
     def table(self) -> list[dict[str, Any]]:
-        """The reliability table as rows for a report."""
-        return [asdict(each) for each in self.bins]
+        """The reliability table as rows for a report, rounded."""
+        return [
+            {k: v if isinstance(v, int | None) else round(v, 4) for k, v in asdict(each).items()}
+            for each in self.bins
+        ]
 
 
 def calibrate(certainty: ArrayLike, outcomes: ArrayLike, *, bins: int = 10) -> Calibration:
@@ -140,9 +143,7 @@ def draw_reliability(calibration: Calibration, path: Path, *, title: str) -> Non
     top.plot([b.certainty for b in used], [b.pass_rate for b in used], marker="o", label="measured")
     top.set(xlim=(0, 1), ylim=(0, 1), ylabel="share that passed", title=title)
     known = "not defined" if calibration.auroc is None else f"{calibration.auroc:.3f}"
-    top.text(
-        0.02, 0.86, f"ECE {calibration.ece:.3f}\nBrier {calibration.brier:.3f}\nAUROC {known}"
-    )
+    top.text(0.02, 0.86, f"ECE {calibration.ece:.3f}\nBrier {calibration.brier:.3f}\nAUROC {known}")
     top.legend(loc="lower right")
     bottom.bar(centre, [b.count for b in calibration.bins], width=width * 0.9)
     bottom.set(xlabel="certainty", ylabel="programs")

@@ -18,6 +18,8 @@ from voltx_core.frame import normalise
 from voltx_core.weights import load_into, load_weights, save_weights
 
 FIRST_TEMPERATURE = 0.1
+RIDGE = 1e-4
+"""Added to the variances, as a share of the largest, before whitening."""
 LEAST_TEMPERATURE = 0.01
 """Below this a single step can throw the softmax across the sphere."""
 
@@ -45,6 +47,8 @@ class IntentRouter(nn.Module):
     """
 
     thresholds: Tensor
+    centre: Tensor
+    whitening: Tensor
 
     def __init__(self, width: int, vectors: int, strands: Sequence[str] = STRANDS) -> None:
         super().__init__()
@@ -54,6 +58,8 @@ class IntentRouter(nn.Module):
         )
         self.log_temperature = nn.Parameter(torch.tensor(math.log(FIRST_TEMPERATURE)))
         self.register_buffer("thresholds", torch.zeros(len(self.strands)))
+        self.register_buffer("centre", torch.zeros(width))
+        self.register_buffer("whitening", torch.eye(width))
 
     @property
     def width(self) -> int:
@@ -61,19 +67,28 @@ class IntentRouter(nn.Module):
 
     @torch.no_grad()
     def start(self, gists: Tensor, labels: Tensor, draw: torch.Generator) -> None:
-        """Put each strand's prototypes on gists drawn from its own queries, a little apart.
+        """Learn the spread of gists, then put prototypes on gists of each strand's queries.
+
+        Gists of all queries point roughly the same way (mean cosine about 0.5), which would leave
+        their cosines little room to differ: they are centred and whitened first.
 
         Args:
             gists: ``[N, W]`` training gists.
             labels: ``[N, S]`` bool.
             draw: Decides which, and how far apart.
         """
+        self.centre.copy_(gists.mean(0))
+        offsets = (gists - self.centre).double()
+        spread, axes = torch.linalg.eigh(offsets.T @ offsets / len(gists))
+        scale = (spread.clamp(min=0) + RIDGE * spread.max().clamp(min=1e-12)).rsqrt()
+        self.whitening.copy_(axes @ scale.diag() @ axes.T)
+        points = self.project(gists)
         for strand, prototypes in enumerate(self.prototypes):
             own = labels[:, strand].nonzero().squeeze(1).cpu()
-            own = own if len(own) else torch.arange(len(gists))
+            own = own if len(own) else torch.arange(len(points))
             rows = own[torch.randint(len(own), (len(prototypes),), generator=draw)]
             noise = torch.randn(prototypes.shape, generator=draw) * (0.1 / math.sqrt(self.width))
-            prototypes.copy_(normalise(gists[rows.to(gists.device)] + noise.to(gists.device)))
+            prototypes.copy_(normalise(points[rows.to(points.device)] + noise.to(points.device)))
 
     def forward(self, gist: Tensor) -> Tensor:
         """Cosine-like score of every strand: a soft maximum over its prototypes.
@@ -84,13 +99,17 @@ class IntentRouter(nn.Module):
         Returns:
             ``[B, S]``; at least about the mean cosine of the strand, at most its largest.
         """
-        temperature = self.temperature()
+        temperature, points = self.temperature(), self.project(gist)
         scores = []
         for prototypes in self.prototypes:
-            cosine = gist @ normalise(prototypes).T  # [B, V]
+            cosine = points @ normalise(prototypes).T  # [B, V]
             soft = torch.logsumexp(cosine / temperature, 1) - math.log(len(prototypes))
             scores.append(soft * temperature)
         return torch.stack(scores, dim=1)
+
+    def project(self, gist: Tensor) -> Tensor:
+        """Gists ``[B, W]`` as centred, whitened unit vectors."""
+        return normalise((gist - self.centre) @ self.whitening)
 
     def temperature(self) -> Tensor:
         """Of the soft maximum and of the losses."""
@@ -155,7 +174,7 @@ class IntentRouter(nn.Module):
 
         Args:
             name: Not taken yet.
-            vectors: Directions; need not be normalised.
+            vectors: Gists of its queries; need not be normalised.
             threshold: On the score; by default the least score of the vectors themselves.
 
         Raises:
@@ -165,11 +184,12 @@ class IntentRouter(nn.Module):
             raise ValueError(f"a strand {name!r} is registered already")
         if vectors.ndim != 2 or vectors.shape[1] != self.width or not len(vectors):
             raise ValueError(f"vectors must be [V, {self.width}], got {list(vectors.shape)}")
-        fresh = nn.Parameter(normalise(vectors.detach().clone()).to(self.thresholds))
+        gists = normalise(vectors.detach()).to(self.thresholds)
+        fresh = nn.Parameter(self.project(gists))
         self.strands.append(name)
         self.prototypes.append(fresh)
         if threshold is None:
-            threshold = float(self(fresh)[:, -1].min())
+            threshold = float(self(gists)[:, -1].min())
         self.thresholds = torch.cat([self.thresholds, self.thresholds.new_tensor([threshold])])
 
     def save(self, path: Path) -> None:

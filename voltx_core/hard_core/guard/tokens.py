@@ -7,13 +7,8 @@ import re
 from collections.abc import Iterator
 
 from voltx_core.hard_core.axioms import Axiom
-from voltx_core.hard_core.guard.rules import (
-    DESTRUCTIVE,
-    DROPPING,
-    RULES,
-    SECRET,
-    Charge,
-)
+from voltx_core.hard_core.guard.rules import DESTRUCTIVE, DROPPING, RULES, SECRET, Charge
+from voltx_core.hard_core.guard.values import Call
 
 COMMENT = re.compile(r"#[^\n]*|//[^\n]*|/\*.*?\*/", re.DOTALL)
 
@@ -74,10 +69,4 @@ def charges(text: str) -> Iterator[Charge]:
         yield Axiom.PRIVACY, "mentions where secrets are kept"
     for path in RULES:
         if path.count(".") == 1 and not path.startswith("builtins.") and path in text:
-            yield from RULES[path](_anything(path))
-
-
-def _anything(path: str):
-    from voltx_core.hard_core.guard.values import Call
-
-    return Call(path)
+            yield from RULES[path](Call(path))
