@@ -1,0 +1,130 @@
+"""Every stage that trains: it works at the smallest size, and resumes with the same bits."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from voltx_core.errors import Interrupted
+from voltx_core.stages import graph
+
+ALL = {
+    "tokenizer", "encoder", "decoder", "problems", "corpus", "pairs", "soft_core",
+    "soft_core_e2e", "soft_core_rlvf", "soft_core_sleep", "certainty", "safety", "codebook",
+    "codebook_index", "certainty_rlvf", "router",
+}  # fmt: skip
+FEW = (
+    "compute.log_every=1", "translator.steps=4", "soft_core.steps=6", "alignment.e2e.steps=3",
+    "alignment.rlvf.steps=3", "alignment.sleep.steps=3", "alignment.sleep.replay=12",
+    "scaling.steps=3", "languages.steps=3", "languages.problems=20",
+    "languages.evaluation_problems=2", "soft_core.rar_budget=4",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def inputs(
+    tmp_path_factory, problems_folder, translator_files, soft_core_files, hard_core_files
+) -> dict[str, Path]:
+    """One of everything that a training stage may need."""
+    folder = tmp_path_factory.mktemp("texts")
+    rows = [
+        {
+            "code": f"def f{n}(x):\n    return x + {n}",
+            "doc": f"Add {n} to the number that is given.",
+            "package": f"package{n % 40}",
+            "name": f"f{n}",
+        }
+        for n in range(200)
+    ]
+    (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "corpus.jsonl").write_text(
+        "".join(
+            json.dumps({"content": row["code"], "language": "python", "package": row["package"]})
+            + "\n"
+            for row in rows
+        )
+    )
+    return {
+        **translator_files, **soft_core_files, **hard_core_files,
+        "problems": problems_folder, "pairs": folder / "pairs.jsonl",
+        "corpus": folder / "corpus.jsonl", "router": hard_core_files["router_sleep"],
+        "certainty": hard_core_files["certainty_rlvf"],
+    }  # fmt: skip
+
+
+def made(run) -> dict[str, bytes]:
+    """Bytes of every artifact."""
+    return {
+        str(path.relative_to(run.folder)): path.read_bytes()
+        for artifact in run.spec.makes
+        for place in [run.folder / artifact.path]
+        for path in ([place] if place.is_file() else sorted(place.rglob("*.*")))
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "trained"),
+    [
+        ("translator", "translator"),
+        ("soft_core", "curriculum-2"),
+        ("e2e", "e2e"),
+        ("rlvf", "rlvf"),
+        ("sleep", "sleep"),
+        ("scaling", "rung-1"),
+        ("javascript", "javascript"),
+    ],
+)
+def test_a_stage_that_is_stopped_and_started_again_ends_with_the_same_bits(
+    name: str, trained: str, inputs, stage_run
+) -> None:
+    stage = graph.module(name)
+    whole = stage_run(name, inputs, *FEW)
+    report = stage.run(whole)
+    assert set(made(whole)) >= {a.path for a in whole.spec.makes if "." in a.path}
+    assert report.flops > 0
+    assert all(value is None or value == value for value in report.metrics.values())
+
+    stopped = stage_run(name, inputs, *FEW, home="stopped")
+    observe = stopped.observer.metrics
+
+    def stop_there(values, step) -> None:
+        observe(values, step)
+        if f"{trained}/loss" in values:
+            stopped.stop.set("SIGTERM")
+
+    stopped.observer.metrics = stop_there
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        stage.run(stopped)
+    resumed = stage_run(name, inputs, *FEW, home="stopped")
+    again = stage.run(resumed)
+    assert made(resumed) == made(whole)
+    assert again.metrics == report.metrics
+    assert len(resumed.observer.curves[f"{trained}/loss"]) < len(
+        whole.observer.curves[f"{trained}/loss"]
+    )
+
+
+def test_the_soft_core_reports_every_ablation_beside_itself(inputs, stage_run) -> None:
+    run = stage_run("soft_core", inputs, *FEW)
+    report = graph.module("soft_core").run(run)
+    rows = report.tables["pass@1 and frame ablations"]
+    frames = {row["frame"] for row in rows if row["suite"] == "compositions"}
+    assert len(frames) == 6
+    assert all(row["low"] <= row["pass@1"] <= row["high"] for row in rows)
+    assert {"slot-attention", "trajectories"} <= set(run.observer.figures)
+
+
+def test_sleep_that_does_not_help_is_rolled_back(inputs, stage_run) -> None:
+    run = stage_run("sleep", inputs, *FEW, "alignment.sleep.gain_required=1.0")
+    report = graph.module("sleep").run(run)
+    assert report.metrics["consolidated"] == 0.0
+    assert run.output("soft_core_sleep").read_bytes() == inputs["soft_core_rlvf"].read_bytes()
+    assert any("rolled back" in note for note in report.notes)
+
+
+def test_growth_starts_from_the_same_function(inputs, stage_run) -> None:
+    report = graph.module("scaling").run(stage_run("scaling", inputs, *FEW))
+    assert report.metrics["growth_difference_1"] < 1e-4
+    ladder = report.tables["growth ladder, validation problems"]
+    assert ladder[1]["cosine"] == pytest.approx(ladder[0]["cosine"], abs=1e-3)
+    assert ladder[1]["parameters"] > ladder[0]["parameters"]
