@@ -16,6 +16,7 @@ def test_a_grown_core_computes_what_the_small_one_did(body: str, size: tuple[int
     torch.manual_seed(0)
     small = SoftCore(64, SoftCoreConfig(width=64, blocks=2, body=body))
     torch.nn.init.normal_(small.attention.value.weight, std=0.1)
+    small.vfn.project.reset_parameters()
     query = TensorFrame.of(torch.randn(3, SLOTS, 64))
     large = grow(small, SizeConfig(width=size[0], blocks=size[1]))
     with torch.no_grad():

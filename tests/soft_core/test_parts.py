@@ -22,7 +22,17 @@ def frames(batch: int = 4, seed: int = 0) -> TensorFrame:
 
 def core(**changes: object) -> SoftCore:
     torch.manual_seed(0)
-    return SoftCore(WIDTH, SoftCoreConfig(width=32, blocks=2, **changes))
+    model = SoftCore(WIDTH, SoftCoreConfig(width=32, blocks=2, **changes))
+    model.vfn.project.reset_parameters()  # as if trained: a new field stands still
+    return model
+
+
+def test_a_new_field_stands_still_at_the_query() -> None:
+    query = frames()
+    with torch.no_grad():
+        found = SoftCore(WIDTH, SoftCoreConfig(width=32, blocks=2)).solve(query)
+    assert torch.allclose(found.frame.slots[found.frame.mask], query.slots[found.frame.mask])
+    assert (found.iterations == 1).all()
 
 
 @pytest.mark.parametrize("body", ["mlp", "fno"])

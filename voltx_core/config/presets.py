@@ -93,7 +93,7 @@ TINY: dict[str, Any] = {
 
 LAPTOP: dict[str, Any] = {
     "data": {
-        "generated_problems": 4_400,
+        "generated_problems": 10_000,
         "evaluation_problems": 200,
         "corpus_files": 1_500,
         "corpus_mib": 16,
@@ -112,7 +112,7 @@ LAPTOP: dict[str, Any] = {
         "encoder_width": 96,
         "decoder_width": 96,
         "decoder_blocks": 2,
-        "steps": 900,
+        "steps": 1_000,
         "batch": 32,
         "optimizer": {"lr": 3e-3},
     },
@@ -147,7 +147,7 @@ LAPTOP: dict[str, Any] = {
     },
     "languages": {
         "problems": 1_500,
-        "evaluation_problems": 60,
+        "evaluation_problems": 24,
         "vocabulary": 768,
         "decoder_tokens": 128,
         "decoder_width": 96,
@@ -166,7 +166,7 @@ LAPTOP: dict[str, Any] = {
         "batch_tokens": 3_072,
         "optimizer": {"lr": 3e-3},
     },
-    "benchmarks": {"problems": 200},
+    "benchmarks": {"problems": 200, "samples": 5, "ks": (1, 5)},
     "checkpoint": {"interval_s": 10.0},
 }
 

@@ -143,6 +143,9 @@ class SoftCoreConfig(Section):
     """Feed trajectory time; it made the field jitter (see docs/log.md)."""
     rollout_steps: Count = 8
     """Training states come from 0 to this many own RAR steps; 0 gives path states only."""
+    query_noise: float = 0.5
+    """Noise norm on the query's slots during training is uniform in [0, query_noise]: queries
+    never seen give frames that are slightly off."""
     cosine_weight: float = 4.0
     """Weight of 1 - cos(endpoint, solution)."""
     decoder_weight: float = 1.0

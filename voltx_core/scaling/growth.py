@@ -120,7 +120,8 @@ def _outputs(new: nn.Linear, old: nn.Linear, kept: Tensor) -> None:
 
 
 def _inputs(new: nn.Linear, old: nn.Linear, kept: Tensor) -> None:
-    """Old columns in place; new columns keep their random start, their inputs are zero."""
+    """Old columns in place; new columns random, so that gradients reach their silent inputs."""
+    new.reset_parameters()
     new.weight[:, kept] = old.weight
     new.bias.copy_(old.bias)
 

@@ -17,7 +17,7 @@ from voltx_core.soft_core.diffusion import tangent_noise
 from voltx_core.soft_core.rar import advance
 from voltx_core.soft_core.slot_attention import entropy
 from voltx_core.soft_core.soft_core import SoftCore
-from voltx_core.translator.tokenizer import PAD
+from voltx_core.translator.objective import add_slot_noise, reconstruction_loss
 from voltx_core.translator.translator import Translator
 
 STEP_SIZES = (0.25, 0.5, 1.0)
@@ -48,6 +48,8 @@ def soft_core_loss(
     """
     if config.objective == "drift":
         return _drift_loss(core, query, solution, generator)
+    if config.query_noise:
+        query = add_slot_noise(query, config.query_noise, generator)
     state, sigma = rollout(core, query, config, generator)
     end, activity, attention = core.endpoint(state, query)
     weight = solution.mask.to(end.dtype)
@@ -56,9 +58,8 @@ def soft_core_loss(
     active = F.binary_cross_entropy_with_logits(activity.float(), weight.float())
     loss = config.cosine_weight * (1 - cosine) + config.entropy_weight * spread + active
     graded = max(1, round(config.decoder_share * len(end)))
-    cross_entropy = decoder_loss(
-        translator, TensorFrame.of(end[:graded], solution.mask[:graded]), targets[:graded]
-    )
+    written = TensorFrame.of(end[:graded], solution.mask[:graded])
+    cross_entropy = reconstruction_loss(translator.decoder, written, targets[:graded])
     if config.decoder_weight:
         loss = loss + config.decoder_weight * cross_entropy
     return loss, {
@@ -69,13 +70,6 @@ def soft_core_loss(
         "entropy": spread,
         "sigma": sigma.mean(),
     }
-
-
-def decoder_loss(translator: Translator, frame: TensorFrame, targets: Tensor) -> Tensor:
-    """Mean cross-entropy of the solution's tokens given a frame, through the frozen decoder."""
-    targets = targets[:, : int((targets != PAD).sum(1).max())]
-    logits = translator.decoder(frame.slots, frame.mask, targets[:, :-1])
-    return F.cross_entropy(logits.flatten(0, 1).float(), targets[:, 1:].flatten(), ignore_index=PAD)
 
 
 def rollout(

@@ -39,6 +39,9 @@ class VelocityField(nn.Module):
         self.norm = nn.RMSNorm(width)
         self.project = nn.Linear(width, slot_width)
         self.activity = nn.Linear(width, 1)
+        # Start standing still: the first endpoint is the query's own frame, not a random one.
+        nn.init.zeros_(self.project.weight)
+        nn.init.zeros_(self.project.bias)
         if config.slot_embedding:
             nn.init.normal_(self.slot_position, std=0.3)
         else:
