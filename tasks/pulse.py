@@ -9,6 +9,7 @@ clocks of machines may differ.
 """
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -45,7 +46,7 @@ class Pulse:
         self, artifacts: ArtifactStore, key: str, *, interval_s: float = INTERVAL_S
     ) -> None:
         self._artifacts, self._key, self._interval_s = artifacts, key, interval_s
-        self._life = uuid4().hex
+        self._identity = {"life": uuid4().hex, "pid": os.getpid(), "host": os.uname().nodename}
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"pulse {key}", daemon=True)
 
@@ -65,7 +66,7 @@ class Pulse:
     def _beat(self) -> None:
         for number in count():
             try:
-                self._artifacts.put_json(self._key, {"life": self._life, "beat": number})
+                self._artifacts.put_json(self._key, self._identity | {"beat": number})
             except (StoreError, OSError) as error:
                 logger.warning("Missed a beat: %s", error)
             if self._end.wait(self._interval_s):
