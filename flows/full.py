@@ -12,19 +12,21 @@
 Names are stages; every line of the flow submits one and names what comes before it.
 """
 
+from typing import Any
+
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import alignment, hard_core, languages
 from flows.benchmarks import benchmarks
 from flows.codebook import codebook
-from flows.parameters import Force, Only, Overrides, Preset, RehearseS, Until
 from flows.scaling import scaling
 from flows.soft_core import soft_core
 from flows.translator import data, translator
 from flows.vincigpt import baseline
 from tasks.conclusion import conclude
 from tasks.run import begin, run_name
+from voltx_core.config import PresetName
 
 
 @flow(
@@ -34,16 +36,27 @@ from tasks.run import begin, run_name
     persist_result=False,
 )
 def voltx(
-    preset: Preset = "laptop",
-    overrides: Overrides = None,
-    only: Only = None,
-    until: Until = None,
-    force: Force = None,
-    rehearse_s: RehearseS = None,
+    preset: PresetName = "laptop",
+    overrides: dict[str, Any] | None = None,
+    only: list[str] | None = None,
+    until: str | None = None,
+    force: list[str] | None = None,
+    rehearse_s: float | None = None,
 ) -> None:
     """Train the code model from raw sources to a benchmark report, stage by stage.
 
     Finished stages are reused; a stage that dies goes on from its last checkpoint.
+
+    Args:
+        preset: tiny is for tests, laptop takes minutes on 2 cores, single-gpu a day, cloud is the
+            training plan itself.
+        overrides: Settings to change, by dotted key, such as {"soft_core.steps": 900}. The command
+            voltx plan says what they would cost.
+        only: Only these stages (names or numbers) and all they need. Empty means every stage.
+        until: Stop after this stage (name or number). Empty means to the end.
+        force: Do the work of these stages even though committed results exist.
+        rehearse_s: Every stage waits this many seconds in its own process instead of working,
+            which shows that server, pools and workers play together. Empty means real work.
     """
     with begin(preset, overrides, only, until, force, rehearse_s) as run:
         sources = data(run)

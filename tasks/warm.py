@@ -19,13 +19,9 @@ from typing import Any
 
 from tasks.process import run_engine
 
+IMPORTS = ("prefect.engine", "prefect.flow_engine", "tasks.stage", "torch")
+"""What every stage needs."""
 STREAMS = 3
-
-
-def warm_up() -> None:
-    """Import what every stage needs."""
-    for name in ("prefect.engine", "prefect.flow_engine", "tasks.stage", "torch"):
-        importlib.import_module(name)
 
 
 def wait(folder: Path) -> socket.socket:
@@ -81,7 +77,8 @@ def _die_with(connection: socket.socket) -> None:
 
 def main() -> None:
     """Warm up, wait, and run what is handed over."""
-    warm_up()
+    for name in IMPORTS:
+        importlib.import_module(name)
     connection = wait(Path(sys.argv[1]))
     job = receive(connection)
     os.environ.clear()

@@ -23,7 +23,7 @@ STYLES = {
     "cancelled": "red",
     "blocked": "red",
 }
-BAR_WIDTH = 18
+BAR_WIDTH = 12
 REFRESH_S = 1.0
 LINE_S = 20.0
 """Least seconds between two lines about the same running stage."""
@@ -76,39 +76,39 @@ def table(rows: Rows, *, now: datetime | None) -> "Table":
     from rich.text import Text
 
     made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for name in ("", "stage", "state"):
-        made.add_column(name, no_wrap=True)
-    made.add_column("progress", no_wrap=True, min_width=BAR_WIDTH)
-    made.add_column("time", justify="right", no_wrap=True)
-    made.add_column("", ratio=1, overflow="fold")
+    made.add_column("", min_width=4, no_wrap=True)
+    made.add_column("stage", min_width=20, no_wrap=True)
+    made.add_column("state", min_width=11, no_wrap=True)
+    made.add_column("time", min_width=9, justify="right", no_wrap=True)
+    made.add_column("", ratio=1, no_wrap=True, overflow="ellipsis")
     for row in rows:
-        style = STYLES.get(row["state"], "")
+        trouble = row["state"] in ("failed", "blocked", "retrying")
         made.add_row(
             row["number"],
             row["title"],
-            Text(row["state"], style=style),
-            _bar(row),
+            Text(row["state"], style=STYLES.get(row["state"], "")),
             _spent(row, now),
-            Text(remark(row), style="red" if row["state"] in ("failed", "blocked") else ""),
+            Text(remark(row), style="red" if trouble else "dim"),
         )
     return made
 
 
 def remark(row: Mapping[str, Any]) -> str:
-    """What is worth saying about a stage: its headline metric, its pace, or its trouble."""
+    """What is worth saying about a stage: its progress, its headline metric, or its trouble."""
     if row["state"] == "running":
-        return _pace(row.get("progress") or {})
+        return _progress(row.get("progress") or {})
     if row.get("report"):
         return headline(row["report"])
-    return "" if row["state"] == "waiting" else str(row["why"])
+    return "" if row["state"] == "waiting" else " ".join(str(row["why"]).split())
 
 
 def headline(report: Mapping[str, Any]) -> str:
     """The first promise beside its measurement, else the first metric."""
     for target in report["targets"]:
         if target["measured"] is not None:
-            promise = f"{target['title']} {target['comparison']} {target['value']:g}"
-            return f"{promise}: {target['measured']:.3g}, {'met' if target['met'] else 'missed'}"
+            promise = f"{target['comparison']} {target['value']:g}"
+            verdict = "met" if target["met"] else "missed"
+            return f"{target['metric']} {target['measured']:.3g} ({promise} {verdict})"
     for name, value in report["metrics"].items():
         if isinstance(value, int | float):
             return f"{name} {value:.3g}"
@@ -163,17 +163,9 @@ class _Lines:
                 self._console.print(line, markup=False, soft_wrap=True)
 
 
-def _bar(row: Mapping[str, Any]) -> str:
-    progress = row.get("progress") or {}
-    if row["state"] != "running" or not progress.get("total"):
-        return ""
-    share = min(1.0, progress["done"] / progress["total"])
-    filled = round(share * (BAR_WIDTH - 5))
-    return f"{'━' * filled}{'╌' * (BAR_WIDTH - 5 - filled)} {share:4.0%}"
-
-
-def _pace(progress: Mapping[str, Any]) -> str:
-    from voltx_core.report.formatting import duration
+def _progress(progress: Mapping[str, Any]) -> str:
+    """``━━━━╌╌╌╌  50 %  fitting, about 40 s left, loss 0.31``."""
+    from voltx_core.evaluation.card.formatting import duration
 
     parts = [str(progress["note"])] if progress.get("note") else []
     if progress.get("eta_s"):
@@ -181,7 +173,13 @@ def _pace(progress: Mapping[str, Any]) -> str:
     loss = (progress.get("metrics") or {}).get("loss")
     if loss is not None:
         parts.append(f"loss {loss:.3g}")
-    return ", ".join(parts)
+    words = ", ".join(parts)
+    if not progress.get("total"):
+        return words
+    share = min(1.0, progress["done"] / progress["total"])
+    filled = round(share * BAR_WIDTH)
+    bar = f"{'━' * filled}{'╌' * (BAR_WIDTH - filled)}"
+    return f"{bar} {100 * share:3.0f} %  {words}".rstrip()
 
 
 def _spent(row: Mapping[str, Any], now: datetime | None) -> str:

@@ -1,0 +1,93 @@
+"""How long the dispatcher goes on, and when it gives up."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed, Crashed, Failed
+
+from tasks.dispatch import ATTEMPTS, BACK_OFF_S, INTERRUPTED, persist, reason
+from voltx_core.errors import StageError
+from voltx_core.stages import graph
+from voltx_core.stages.runs import RunRecord
+from voltx_core.store import ArtifactStore, open_store
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> RunRecord:
+    return RunRecord(ArtifactStore(open_store(str(tmp_path / "store")), tmp_path / "cache"), "run")
+
+
+def going(states: Sequence[State[Any]]) -> tuple[Callable[[int], State[Any]], list[int]]:
+    """Attempts that end as listed, and the numbers that were asked for."""
+    asked: list[int] = []
+
+    def attempt(number: int) -> State[Any]:
+        asked.append(number)
+        return states[number - 1]
+
+    return attempt, asked
+
+
+def carry(
+    states: Sequence[State[Any]], record: RunRecord
+) -> tuple[State[Any], list[int], list[float]]:
+    attempt, asked = going(states)
+    slept: list[float] = []
+    spec = graph.specs()["data"]
+    return persist(spec, attempt, record=record, sleep=slept.append), asked, slept
+
+
+def test_a_stage_that_crashes_is_tried_again_after_a_pause(record: RunRecord) -> None:
+    state, asked, slept = carry([Crashed(message="killed"), Completed()], record)
+
+    assert state.is_completed()
+    assert asked == [1, 2]
+    assert slept == [BACK_OFF_S[0]]
+
+
+def test_interruptions_are_nobodys_fault_and_never_counted(record: RunRecord) -> None:
+    taken = Crashed(name=INTERRUPTED, message="SIGTERM")
+
+    state, asked, slept = carry([taken] * 10 + [Completed()], record)
+
+    assert state.is_completed()
+    assert asked == list(range(1, 12))
+    assert slept == []
+
+
+def test_the_same_error_three_times_ends_with_what_to_do(record: RunRecord) -> None:
+    error = Failed(message="Flow run encountered an exception: StageError: disk is full")
+
+    with pytest.raises(StageError, match=r"(?s)3 times with the same error:.disk is full.*change"):
+        carry([error] * ATTEMPTS, record)
+
+    assert record.of("data")["state"] == "failed"
+    assert record.of("data")["why"] == "disk is full"
+
+
+def test_different_errors_are_all_told(record: RunRecord) -> None:
+    errors = [Failed(message="first"), Crashed(message="second"), Failed(message="third")]
+
+    with pytest.raises(
+        StageError, match=r"(?s)different errors:.*1\. first.*2\. second.*3\. third"
+    ):
+        carry(errors, record)
+
+
+def test_a_cancelled_stage_is_not_tried_again(record: RunRecord) -> None:
+    state, asked, _ = carry([Cancelled(message="by the user")], record)
+
+    assert state.is_cancelled()
+    assert asked == [1]
+    assert record.of("data")["state"] == "cancelled"
+
+
+def test_reasons_lose_the_frames_around_them() -> None:
+    framed = "Task run encountered an exception StageError: no disk"
+    assert reason(Failed(message=framed)) == "no disk"
+    assert reason(Crashed(message="Process exited with status code: -9")) == (
+        "Process exited with status code: -9"
+    )

@@ -1,0 +1,87 @@
+"""Beats in a real store, heard with a clock of our own."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tasks.pulse import Listener, Pulse, key_of
+from voltx_core.errors import StoreError
+from voltx_core.store import ArtifactStore, open_store
+
+KEY = key_of("run", "data")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> ArtifactStore:
+    return ArtifactStore(open_store(str(tmp_path / "store")), tmp_path / "cache")
+
+
+def beat_of(artifacts: ArtifactStore) -> dict[str, object]:
+    deadline = time.monotonic() + 10
+    while (found := artifacts.get_json(KEY)) is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert found is not None
+    return dict(found)
+
+
+def test_a_process_beats_at_once_and_again(artifacts: ArtifactStore) -> None:
+    with Pulse(artifacts, KEY, interval_s=0.02):
+        first = beat_of(artifacts)
+        deadline = time.monotonic() + 10
+        while artifacts.get_json(KEY) == first and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert artifacts.get_json(KEY)["beat"] > first["beat"]
+
+
+def test_who_beats_is_not_silent_and_who_stops_is(artifacts: ArtifactStore) -> None:
+    clock = Clock()
+    listener = Listener(artifacts, KEY, silence_s=90, interval_s=15, clock=clock)
+    for beat in range(10):
+        artifacts.put_json(KEY, {"beat": beat})
+        clock.now += 30
+        assert not listener.silent()
+    for _ in range(5):
+        clock.now += 15
+        assert not listener.silent()
+    clock.now += 15
+    assert listener.silent()
+
+
+def test_who_was_never_heard_is_silent_in_the_end(artifacts: ArtifactStore) -> None:
+    clock = Clock()
+    listener = Listener(artifacts, KEY, clock=clock)
+    clock.now += 89
+    assert not listener.silent()
+    clock.now += 2
+    assert listener.silent()
+
+
+def test_silence_counts_from_the_restart(artifacts: ArtifactStore) -> None:
+    clock = Clock()
+    listener = Listener(artifacts, KEY, clock=clock)
+    clock.now += 1_000  # it waited for a worker
+    listener.restart()
+    assert not listener.silent()
+
+
+class Unreachable(ArtifactStore):
+    def get_json(self, key: str) -> None:
+        raise StoreError(f"{key} cannot be reached")
+
+
+def test_a_store_that_does_not_answer_proves_nothing(tmp_path: Path) -> None:
+    artifacts = Unreachable(open_store(str(tmp_path / "store")), tmp_path / "cache")
+    clock = Clock()
+    listener = Listener(artifacts, KEY, clock=clock)
+    for _ in range(20):
+        clock.now += 15
+        assert not listener.silent()
