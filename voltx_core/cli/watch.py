@@ -165,7 +165,7 @@ class _Lines:
 
 def _progress(progress: Mapping[str, Any]) -> str:
     """``━━━━╌╌╌╌  50 %  fitting, about 40 s left, loss 0.31``."""
-    from voltx_core.evaluation.card.formatting import duration
+    from voltx_core.report.formatting import duration
 
     parts = [str(progress["note"])] if progress.get("note") else []
     if progress.get("eta_s"):
