@@ -136,6 +136,11 @@ def measure_core(
             f"iterations{suffix}": float(loop.trajectory.iterations.float().mean()),
             f"tests_share_simple{suffix}": sum(simple) / len(simple) if simple else None,
         }
+        if "query" in found and found["query"].pass_at_1 >= loop.pass_at_1:
+            report.notes.append(
+                f"On {suite} the loop ({loop.pass_at_1:.3f}) does not beat the raw query frame "
+                f"({found['query'].pass_at_1:.3f}): moving the frame gained nothing."
+            )
         if "zero" in found and "shuffled" in found:
             floor = max(found["zero"].pass_at_1, found["shuffled"].pass_at_1)
             if loop.pass_at_1 <= floor:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from voltx_core.config.schema import TranslatorConfig
+from voltx_core.errors import DataError
 from voltx_core.frame import TensorFrame
 from voltx_core.translator.decoder import SlotDecoder, sample
 from voltx_core.translator.encoder import CodeEncoder
@@ -71,7 +73,14 @@ class Translator:
         """
         tokens = CodeTokenizer.load(tokenizer)
         weights, facts = load_weights(encoder, "encoder")
-        model = CodeEncoder(TranslatorConfig(**facts["config"]), facts["vocabulary"])
+        try:
+            config = TranslatorConfig(**facts["config"])
+        except ValidationError as error:
+            raise DataError(
+                f"{encoder} was made by another version of voltx, whose settings no longer fit "
+                f"({error.error_count()} of them). Train it anew: voltx run --force translator."
+            ) from error
+        model = CodeEncoder(config, facts["vocabulary"])
         load_into(model, weights, encoder)
         self = cls(tokens, model, load_decoder(decoder), device=device)
         for module in (self.encoder, self.decoder):
