@@ -16,10 +16,11 @@ import pytest
 
 ENGINE = """
 import os, signal, sys, time
-print("engine in", os.getpid(), "at", os.getcwd(), "for", os.environ["WHO"], flush=True)
 how = os.environ.get("HOW", "0")
 if how == "wait":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+print("engine in", os.getpid(), "at", os.getcwd(), "for", os.environ["WHO"], flush=True)
+if how == "wait":
     time.sleep(60)
 if how == "die":
     os.kill(os.getpid(), signal.SIGKILL)
