@@ -85,8 +85,12 @@ def _runs(
         FlowRunFilterStateType,
         FlowRunFilterTags,
     )
+    from prefect.client.schemas.sorting import FlowRunSort
 
+    # Limit and order are said, because some FastAPI versions refuse the nulls Prefect sends else.
     return client.read_flow_runs(
+        limit=200,
+        sort=FlowRunSort.START_TIME_DESC,
         flow_filter=FlowFilter(name=FlowFilterName(any_=list(flows))) if flows else None,
         flow_run_filter=FlowRunFilter(
             tags=FlowRunFilterTags(all_=["voltx"]),

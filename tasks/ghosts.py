@@ -4,6 +4,7 @@ from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.sorting import TaskRunSort
 
 from tasks.outages import patiently
 
@@ -22,7 +23,9 @@ def remove_ghosts(root: str) -> int:
     with get_client(sync_client=True) as client:
         runs = patiently(
             lambda: client.read_task_runs(
-                flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[UUID(root)]))
+                limit=200,
+                sort=TaskRunSort.EXPECTED_START_TIME_DESC,
+                flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[UUID(root)])),
             )
         )
         ghosts = [
