@@ -35,7 +35,8 @@ run: $(STAMP)  ## Train the whole graph on the embedded data and write the repor
 	@$(BIN)/voltx run --preset laptop --watch
 
 test: $(STAMP)  ## Run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m 'not integration' -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -m integration
 
 lint: $(STAMP)  ## Format check, lint, types, import contracts
 	@$(BIN)/ruff format --check .
