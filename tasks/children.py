@@ -18,7 +18,9 @@ from tasks.pulse import SILENCE_S, Listener
 from tasks.run import Run
 from voltx_core.stages.contract import StageSpec
 
-POLL_S = 0.5
+POLL_S = (0.5, 5.0)
+POLL_SHARE = 0.02
+"""A look costs the server 10 ms, so looks get rarer with age: an end is seen late by 2 % at most."""
 LATE_S = 60.0
 """Waiting for a worker this long is worth a word."""
 START_S = 300.0
@@ -99,7 +101,8 @@ def follow(
         Its final state. A child whose process or machine is gone without a word is declared
         crashed; one that somebody deleted counts as crashed.
     """
-    since, known, late = clock(), "", False
+    began = since = clock()
+    known, late = "", False
     while True:
         try:
             found = patiently(lambda: client.read_flow_run(child))
@@ -123,7 +126,7 @@ def follow(
                 f"or no worker serves pool {found.work_pool_name!r}: see `voltx up` here, or "
                 "start a worker there."
             )
-        sleep(POLL_S)
+        sleep(min(max(POLL_S[0], POLL_SHARE * (clock() - began)), POLL_S[1]))
 
 
 def _declare_crashed(client: SyncPrefectClient, child: UUID, why: str) -> State:
