@@ -20,7 +20,7 @@ from voltx_core.stages.contract import StageSpec
 
 POLL_S = (0.5, 5.0)
 POLL_SHARE = 0.02
-"""A look costs the server 10 ms, so looks get rarer with age: an end is seen late by 2 % at most."""
+"""A look costs the server 10 ms, so looks get rarer with age: an end is seen 2 % late at most."""
 LATE_S = 60.0
 """Waiting for a worker this long is worth a word."""
 START_S = 300.0
