@@ -129,7 +129,6 @@ def _published(run: StageRun, report: StageReport) -> "dict[str, list[Problem]]"
     if "mbpp" in here:
         train = load_suite("mbpp", directory, "train")
         found["train"] += _verified(run, train, "MBPP train", report)
-        found["exams-validation"] = load_suite("mbpp", directory, "validation")
     if "apps" in here:
         train = [
             problem

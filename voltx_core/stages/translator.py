@@ -69,6 +69,7 @@ def run(run: StageRun) -> StageReport:
     report.counts |= {
         "vocabulary": tokenizer.vocabulary,
         "problems": generated,
+        "problems too long for the decoder": len(problems) - generated,
         "docstring pairs": len(material) - generated,
         "encoder parameters": _size(translator.encoder),
         "decoder parameters": _size(translator.decoder),
@@ -150,15 +151,21 @@ def _tokenizer_texts(problems: "list[Problem]", corpus: Path, config: Any) -> An
 def _material(
     translator: "Translator", problems: "list[Problem]", pairs: list[dict[str, str]], config: Any
 ) -> "tuple[PairSet, int]":
-    """Problems first, then the mined pairs short enough to be written back in full."""
+    """Problems, then mined pairs; only those short enough to be written back in full."""
+    from itertools import compress
+
     from voltx_core.translator.objective import PairSet
 
     most = config.decoder_tokens - 2
-    lengths = translator.tokenizer.lengths([p["code"] for p in pairs]) if pairs else []
-    short = [p for p, n in zip(pairs, lengths, strict=True) if n <= most]
-    codes = [p.solution for p in problems] + [p["code"] for p in short]
-    queries = [p.query for p in problems] + [p["doc"] for p in short]
-    return PairSet(translator.tokenizer, queries, codes, config), len(problems)
+
+    def short(codes: list[str]) -> list[bool]:
+        return [n <= most for n in translator.tokenizer.lengths(codes)] if codes else []
+
+    solvable = list(compress(problems, short([p.solution for p in problems])))
+    mined = list(compress(pairs, short([p["code"] for p in pairs])))
+    codes = [p.solution for p in solvable] + [p["code"] for p in mined]
+    queries = [p.query for p in solvable] + [p["doc"] for p in mined]
+    return PairSet(translator.tokenizer, queries, codes, config), len(solvable)
 
 
 def _evaluate(run: StageRun, translator: "Translator", report: StageReport) -> None:
