@@ -30,6 +30,7 @@ TINY: dict[str, Any] = {
     "translator": {
         "vocabulary": 512,
         "tokenizer_files": 60,
+        "corpus_weight": 0.0,
         "encoder_tokens": 64,
         "decoder_tokens": 72,
         "slot_width": 64,
@@ -105,6 +106,7 @@ LAPTOP: dict[str, Any] = {
     "translator": {
         "vocabulary": 768,
         "tokenizer_files": 400,
+        "corpus_weight": 0.0,
         "encoder_tokens": 72,
         "decoder_tokens": 72,
         "slot_width": 128,

@@ -106,6 +106,9 @@ class TranslatorConfig(Section):
     """Noise norm on slots during training is uniform in [0, slot_noise]."""
     corpus_share: Share = 0.125
     """Share of each batch taken from mined (function, docstring) pairs."""
+    corpus_weight: Share = 1.0
+    """How much writing a mined function counts beside writing a solution. 0 leaves mined pairs to
+    contrast and roles: a small decoder that must hold real functions forgets the problems."""
     steps: Positive = 20_000
     batch: Positive = 128
     optimizer: OptimizerConfig = OptimizerConfig(lr=5e-4)

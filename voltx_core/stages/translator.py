@@ -154,6 +154,8 @@ def _material(
     """Problems, then mined pairs; only those short enough to be written back in full."""
     from itertools import compress
 
+    import torch
+
     from voltx_core.translator.objective import PairSet
 
     most = config.decoder_tokens - 2
@@ -165,7 +167,10 @@ def _material(
     mined = list(compress(pairs, short([p["code"] for p in pairs])))
     codes = [p.solution for p in solvable] + [p["code"] for p in mined]
     queries = [p.query for p in solvable] + [p["doc"] for p in mined]
-    return PairSet(translator.tokenizer, queries, codes, config), len(solvable)
+    weights = torch.ones(len(codes))
+    weights[len(solvable) :] = config.corpus_weight
+    pairs_of = PairSet(translator.tokenizer, queries, codes, config, weights=weights)
+    return pairs_of, len(solvable)
 
 
 def _evaluate(run: StageRun, translator: "Translator", report: StageReport) -> None:

@@ -21,6 +21,7 @@ class PairSet:
         queries, codes: ids ``[N, L]`` with their masks.
         targets: ``<bos> code <eos>`` ids ``[N, L]`` for the decoder.
         roles: labels of the code tokens ``[N, L]``.
+        weights: ``[N]`` how much writing each code counts; 0 leaves it to contrast and roles.
     """
 
     def __init__(
@@ -29,7 +30,10 @@ class PairSet:
         queries: Sequence[str],
         codes: Sequence[str],
         config: TranslatorConfig,
+        *,
+        weights: Tensor | None = None,
     ) -> None:
+        self.weights = torch.ones(len(queries)) if weights is None else weights
         self.queries, self.query_mask = tokenizer.encode(queries, config.encoder_tokens)
         self.codes, self.code_mask = tokenizer.encode(codes, config.encoder_tokens)
         self.targets, _ = tokenizer.encode(codes, config.decoder_tokens, bos_eos=True)
@@ -91,8 +95,13 @@ def translator_loss(
     elif config.translation_share:
         asked = torch.rand(len(rows), generator=generator) < config.translation_share
         frame = choose(asked.to(device), query.frame, frame)
+    noisy = add_slot_noise(frame, config.slot_noise, generator)
+    written = (pairs.weights[rows] > 0).nonzero().squeeze(1)
     reconstruction = reconstruction_loss(
-        decoder, add_slot_noise(frame, config.slot_noise, generator), pairs.targets[rows]
+        decoder,
+        noisy[written.to(device)],
+        pairs.targets[rows[written]],
+        pairs.weights[rows[written]],
     )
     if config.objective == "contrastive":
         loss = 0.8 * contrast + 0.2 * role + reconstruction
@@ -114,17 +123,25 @@ def choose(first: Tensor, a: TensorFrame, b: TensorFrame) -> TensorFrame:
     )
 
 
-def reconstruction_loss(decoder: SlotDecoder, frame: TensorFrame, targets: Tensor) -> Tensor:
+def reconstruction_loss(
+    decoder: SlotDecoder, frame: TensorFrame, targets: Tensor, weights: Tensor | None = None
+) -> Tensor:
     """Mean cross-entropy of a text's tokens given a frame.
 
     Args:
         decoder: Writes from slots.
         frame: B frames.
         targets: ``<bos> ... <eos>`` ids ``[B, L]``, padded with 0.
+        weights: ``[B]`` weight of each text's tokens; all equal by default.
     """
     targets = targets[:, : int((targets != PAD).sum(1).max())].to(frame.slots.device)
-    logits = decoder(frame.slots, frame.mask, targets[:, :-1])
-    return F.cross_entropy(logits.flatten(0, 1).float(), targets[:, 1:].flatten(), ignore_index=PAD)
+    logits = decoder(frame.slots, frame.mask, targets[:, :-1]).float()
+    wanted = targets[:, 1:]
+    loss = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none")
+    weight = (wanted != PAD).to(loss.dtype)
+    if weights is not None:
+        weight = weight * weights.to(weight).unsqueeze(1)
+    return (loss * weight.flatten()).sum() / weight.sum().clamp(min=1e-6)
 
 
 def _role_loss(logits: Tensor, labels: Tensor) -> Tensor:
