@@ -20,7 +20,9 @@ from voltx_core.errors import ConfigError
 from voltx_core.stages.workspace import DEFAULT_HOME, DEFAULT_STORE
 
 PREFERRED_PORT = 4200
-PASSED_ON = ("VOLTX_DATA_DIR", "VOLTX_STORE_ENDPOINT")
+ENDING = "ending"
+"""File in the home while `voltx down` is at work: nothing is revived meanwhile."""
+PASSED_ON = ("VOLTX_DATA_DIR", "VOLTX_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 """Variables that change what runs do; a change of one needs new workers."""
 
 

@@ -39,43 +39,73 @@ def test_a_single_sample_has_no_baseline() -> None:
         leave_one_out(torch.ones(3, 1))
 
 
-def test_equal_rewards_leave_no_gradient(parts) -> None:
+TEMPERATURE = 0.8
+
+
+def attempt(parts, texts: list[str], k: int, seed: int):
     core, translator = parts
-    query = translator.encode(TEXTS)
-    attempts = sample_attempts(
-        core, translator, query, k=3, temperature=1.0, generator=torch.Generator().manual_seed(0)
+    query = translator.encode(texts)
+    return query, sample_attempts(
+        core,
+        translator,
+        query,
+        k=k,
+        temperature=TEMPERATURE,
+        unrolled_steps=2,
+        generator=torch.Generator().manual_seed(seed),
     )
-    loss = reinforce_loss(core, translator, query, attempts, torch.ones(3, 3), unrolled_steps=2)
-    gradients = torch.autograd.grad(loss, list(core.vfn.project.parameters()))
+
+
+def loss_of(parts, query, attempts, rewards):
+    core, translator = parts
+    return reinforce_loss(
+        core,
+        translator,
+        query,
+        attempts,
+        rewards,
+        temperature=TEMPERATURE,
+        unrolled_steps=2,
+    )
+
+
+def test_the_probabilities_are_those_of_the_policy_that_sampled(parts) -> None:
+    core, translator = parts
+    query, attempts = attempt(parts, TEXTS, 2, 0)
+    rows = torch.arange(len(query)).repeat_interleave(2)
+    ids = sampled_ids(attempts.written)
+    with torch.no_grad():
+        log_p = translator.log_probabilities(unroll(core, query, 2)[rows], ids).sum(1)
+    said = torch.tensor([written.log_probability for written in attempts.written])
+    assert torch.allclose(log_p, said, atol=1e-3)
+
+
+def test_equal_rewards_leave_no_gradient(parts) -> None:
+    query, attempts = attempt(parts, TEXTS, 3, 0)
+    loss = loss_of(parts, query, attempts, torch.ones(3, 3))
+    gradients = torch.autograd.grad(loss, list(parts[0].vfn.project.parameters()))
     assert all(g.abs().max() < 1e-6 for g in gradients)
 
 
 def test_following_the_gradient_makes_the_rewarded_program_likelier(parts) -> None:
     core, translator = parts
-    query = translator.encode(TEXTS[:1])
-    attempts = sample_attempts(
-        core, translator, query, k=2, temperature=1.0, generator=torch.Generator().manual_seed(1)
-    )
-    rewards = torch.tensor([[1.0, 0.0]])
+    query, attempts = attempt(parts, TEXTS[:1], 2, 1)
 
-    def gap() -> torch.Tensor:
-        end, activity = unroll(core, query, 2)
-        from voltx_core.frame import TensorFrame
-
-        frame = TensorFrame.of(end, activity > 0)[torch.tensor([0, 0])]
+    @torch.no_grad()
+    def gap() -> float:
+        frame = unroll(core, query, 2)[torch.tensor([0, 0])]
         ids = sampled_ids(attempts.written)
-        log_p = translator.log_probabilities(frame, ids)
-        mean = log_p.sum(1) / (ids[:, 1:] != 0).sum(1)
-        return mean[0] - mean[1]
+        mean = translator.log_probabilities(frame, ids).sum(1) / (ids[:, 1:] != 0).sum(1)
+        return float(mean[0] - mean[1])
 
-    before = float(gap())
+    before = gap()
     adam = torch.optim.Adam(core.parameters(), lr=1e-3)
     for _ in range(3):
-        loss = reinforce_loss(core, translator, query, attempts, rewards, unrolled_steps=2)
+        loss = loss_of(parts, query, attempts, torch.tensor([[1.0, 0.0]]))
         adam.zero_grad()
         loss.backward()
         adam.step()
-    assert float(gap()) > before
+    assert gap() > before
 
 
 def test_sampled_ids_start_with_bos_and_are_padded() -> None:

@@ -130,3 +130,18 @@ def test_the_schedule_warms_up_peaks_and_decays_to_its_floor() -> None:
     assert max(rates) == pytest.approx(OPTIMIZER.lr)
     assert rates[-1] == pytest.approx(OPTIMIZER.lr * OPTIMIZER.final_lr_share, rel=0.05)
     assert all(a >= b for a, b in itertools.pairwise(rates[5:]))
+
+
+def test_an_interruption_inside_the_loss_saves_the_steps_before_it(session) -> None:
+    def interrupted(batch: Batch) -> None:
+        if batch.step == 5:
+            raise Interrupted("SIGTERM while judging")
+
+    with pytest.raises(Interrupted):
+        fit(session("stopped"), network(), on_step=interrupted)
+    steps: list[int] = []
+    model, whole = network(), network()
+    fit(session("stopped"), model, on_step=lambda batch: steps.append(batch.step))
+    fit(session("whole"), whole)
+    assert steps[0] == 5
+    assert torch.equal(weights(model), weights(whole))

@@ -56,7 +56,7 @@ def test_columns_are_counted_right_behind_wide_characters() -> None:
 
 
 def test_tokens_that_start_with_a_space_are_labelled_too() -> None:
-    tokenizer = CodeTokenizer.train([CODE] * 20, 300)
+    tokenizer = CodeTokenizer.train([CODE] * 20, 420)
     labels = label_tokens(tokenizer, [CODE, "x"], 64)
     pieces = [CODE[a:b] for a, b in tokenizer.offsets(CODE, 64)]
     spaced = [n for n, piece in enumerate(pieces) if piece.strip() == "return"]

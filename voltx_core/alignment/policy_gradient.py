@@ -25,7 +25,7 @@ class Attempts:
 
     written: list[Written]
     trajectory: Trajectory
-    """The frames they were written from, one a problem."""
+    """How the whole loop moved, one a problem."""
     k: int
 
 
@@ -33,18 +33,14 @@ Rewards = Callable[[Attempts], Tensor]
 """Executes attempts; returns ``[B, k]`` rewards."""
 
 
-def unroll(core: SoftCore, query: TensorFrame, steps: int) -> tuple[Tensor, Tensor]:
-    """RAR steps with gradient, ended by one endpoint evaluation.
-
-    Returns:
-        Slots ``[B, 16, W]`` and activity log-odds ``[B, 16]``.
-    """
+def unroll(core: SoftCore, query: TensorFrame, steps: int) -> TensorFrame:
+    """The policy's frames: RAR steps, ended by one endpoint evaluation; differentiable."""
     state = query.slots
     for _ in range(steps):
         velocity, _, _ = core.velocity(state, query)
         state = advance(state, velocity, core.config.rar_dt)
     end, activity, _ = core.endpoint(state, query)
-    return end, activity
+    return TensorFrame.of(end, activity > 0)
 
 
 def leave_one_out(rewards: Tensor) -> Tensor:
@@ -69,14 +65,19 @@ def sample_attempts(
     *,
     k: int,
     temperature: float,
+    unrolled_steps: int,
     generator: torch.Generator,
 ) -> Attempts:
-    """Run the loop as at inference and sample k programs a problem; no gradient."""
+    """Sample k programs a problem from the policy; no gradient.
+
+    The programs come from the very frames that ``reinforce_loss`` differentiates; the trajectory
+    of the whole loop stands beside them for what is computed from it (gamma).
+    """
     with torch.no_grad():
         trajectory = core.solve(query)
         rows = torch.arange(len(query), device=query.slots.device).repeat_interleave(k)
         written = translator.write(
-            trajectory.frame[rows], temperature=temperature, generator=generator
+            unroll(core, query, unrolled_steps)[rows], temperature=temperature, generator=generator
         )
     return Attempts(written, trajectory, k)
 
@@ -88,6 +89,7 @@ def reinforce_loss(
     attempts: Attempts,
     rewards: Tensor,
     *,
+    temperature: float,
     unrolled_steps: int,
 ) -> Tensor:
     """-E[advantage · log p(program)], normalised by program length.
@@ -98,15 +100,15 @@ def reinforce_loss(
         query: B frames.
         attempts: What was sampled.
         rewards: ``[B, k]``.
+        temperature: What they were sampled at.
         unrolled_steps: RAR steps that gradients flow through.
     """
-    slots, activity = unroll(core, query, unrolled_steps)
-    rows = torch.arange(len(query), device=slots.device).repeat_interleave(attempts.k)
-    frame = TensorFrame.of(slots, activity > 0)[rows]
-    ids = sampled_ids(attempts.written).to(slots.device)
-    log_p = translator.log_probabilities(frame, ids)  # [B·k, L]
+    frame = unroll(core, query, unrolled_steps)
+    rows = torch.arange(len(query), device=frame.slots.device).repeat_interleave(attempts.k)
+    ids = sampled_ids(attempts.written).to(frame.slots.device)
+    log_p = translator.log_probabilities(frame[rows], ids, temperature=temperature)  # [B·k, L]
     length = (ids[:, 1:] != 0).sum(1).clamp(min=1)
-    advantage = leave_one_out(rewards).flatten().to(slots.device)
+    advantage = leave_one_out(rewards).flatten().to(ids.device)
     return -(advantage * log_p.sum(1) / length).mean()
 
 

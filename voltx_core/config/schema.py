@@ -386,8 +386,6 @@ class CheckpointConfig(Section):
 
     interval_s: Seconds = 60.0
     keep: Positive = 2
-    notice_s: Seconds = 30.0
-    """Time between the warning and the end of a rented machine."""
 
 
 class ComputeConfig(Section):
@@ -401,7 +399,6 @@ class ComputeConfig(Section):
     last bits."""
     threads_alone: Count = 2
     """CPU threads of a stage that has the machine to itself."""
-    compile: bool = False
     log_every: Positive = 10
 
 
@@ -412,8 +409,6 @@ class CostConfig(Section):
         default_factory=lambda: {"cpu": 0.35, "gpu": 2.5, "multi-gpu": 16.0}
     )
     """Price of an hour of each pool's machine."""
-    budget_usd: float | None = None
-    """Stop, after saving, when the run has spent this much."""
 
 
 class VoltxConfig(Section):

@@ -135,8 +135,8 @@ def _texts(corpus: Path, problems: Path) -> Iterator[str]:
 
     for row in read_jsonl(corpus):
         yield row["content"][:TEXT_CHARACTERS]
-    for problem in read_problems(problems / "train.jsonl"):
-        yield problem.solution
+    # Phrasings share their solution: once each, or held-out texts would repeat clustered ones.
+    yield from dict.fromkeys(p.solution for p in read_problems(problems / "train.jsonl"))
 
 
 def _tell(run: StageRun, iteration: int, cosine: float) -> None:

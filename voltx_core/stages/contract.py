@@ -116,7 +116,8 @@ class ConfigView:
 
 
 ALWAYS_READABLE = ("seed", "preset", "compute", "judge", "checkpoint")
-"""Settings every stage may read; only ``seed`` is part of every fingerprint."""
+"""Settings every stage may read. Of these ``seed`` and the precision are part of every
+fingerprint, and the limits of the judge part of those of stages that judge."""
 
 
 @dataclass(slots=True, kw_only=True)

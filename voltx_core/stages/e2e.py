@@ -59,6 +59,7 @@ def run(run: StageRun) -> StageReport:
                 query,
                 k=config.samples,
                 temperature=config.temperature,
+                unrolled_steps=config.unrolled_steps,
                 generator=batch.generator,
             )
             asked = [frames.problems[n] for n in batch.rows.tolist() for _ in range(attempts.k)]
@@ -72,6 +73,7 @@ def run(run: StageRun) -> StageReport:
                 query,
                 attempts,
                 rewards,
+                temperature=config.temperature,
                 unrolled_steps=config.unrolled_steps,
             )
             passed = torch.tensor([float(v.passed) for v in verdicts]).mean()

@@ -17,7 +17,8 @@ LOCATIONS = ("data.directory", "data.problems", "data.corpus")
 def settings(spec: StageSpec, config: VoltxConfig) -> dict[str, Any]:
     """The configuration that decides a stage's result, as flat JSON-ready keys."""
     flat: dict[str, Any] = {}
-    for path in ("seed", *spec.reads):
+    judged = ("judge.cpu_s", "judge.wall_s", "judge.memory_mib") if spec.judges else ()
+    for path in ("seed", "compute.precision", *judged, *spec.reads):
         _flatten(path, lookup(config, path), flat)
     return {key: value for key, value in sorted(flat.items()) if key not in LOCATIONS}
 

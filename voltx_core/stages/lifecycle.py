@@ -74,7 +74,10 @@ def execute(
     spec = graph.specs()[name]
     ancestry = graph.select(only=[name])
     artifacts = workspace.artifacts
-    planned = plan(config, artifacts, stages=ancestry, force=(name,) if force else ())
+    settled = {n: f for n, f in record.fingerprints().items() if n != name}
+    planned = plan(
+        config, artifacts, stages=ancestry, force=(name,) if force else (), pinned=settled
+    )
     decided = planned[name]
     if decided.manifest is not None:
         return _reuse(spec, decided, workspace, record)

@@ -50,6 +50,7 @@ def plan(
     *,
     stages: Sequence[str] | None = None,
     force: Sequence[str] = (),
+    pinned: Mapping[str, str] | None = None,
 ) -> dict[str, Planned]:
     """Decide for each stage, in graph order, whether its result exists.
 
@@ -58,9 +59,23 @@ def plan(
         artifacts: Where results are looked up.
         stages: Names to visit (all they need must be among them); default all.
         force: Names that run even though they are committed.
+        pinned: Fingerprints that a run has settled on already, by stage. They are looked up and
+            not computed anew, so that a stage on another machine, with other packages installed,
+            still finds the results of its own run.
     """
     planned: dict[str, Planned] = {}
     for name in stages or graph.MODULES:
+        settled = (pinned or {}).get(name)
+        manifest = artifacts.manifest(name, settled) if settled else None
+        if manifest is not None:
+            planned[name] = Planned(
+                spec=graph.specs()[name],
+                state="reuse",
+                why="made in this run",
+                fingerprint=settled,
+                manifest=manifest,
+            )
+            continue
         planned[name] = _decide(graph.specs()[name], config, artifacts, planned, name in force)
     return planned
 

@@ -78,7 +78,13 @@ def run(run: StageRun) -> StageReport:
             run, translator, core, index, judge, certainty, read_problems, "before"
         )
         _reinforce(
-            run, translator, core, frames, judge, _Feedback(certainty, index, axioms), report
+            run,
+            translator,
+            core,
+            frames,
+            judge,
+            _Feedback(translator, certainty, index, axioms),
+            report,
         )
         core.save(run.output("soft_core_rlvf"))
         after = _Calibration.of(run, translator, core, index, judge, None, read_problems, "after")
@@ -95,8 +101,15 @@ def run(run: StageRun) -> StageReport:
 class _Feedback:
     """Turns executed attempts into rewards: certainty, safety, verdict."""
 
-    def __init__(self, certainty: "Certainty", index: "CodebookIndex", axioms: Any) -> None:
-        self.certainty, self.index, self.axioms = certainty, index, axioms
+    def __init__(
+        self,
+        translator: "Translator",
+        certainty: "Certainty",
+        index: "CodebookIndex",
+        axioms: Any,
+    ) -> None:
+        self.translator, self.axioms = translator, axioms
+        self.certainty, self.index = certainty, index
 
     def gammas(self, attempts: "Attempts", budget: int) -> "NDArray[np.float64]":
         """Certainty of each attempt before it is executed."""
@@ -109,12 +122,13 @@ class _Feedback:
         return self.certainty.gamma(values)
 
     def safe(self, attempts: "Attempts") -> list[bool]:
-        """Whether guard and axioms let each attempt pass."""
-        import torch
+        """Whether guard and axioms let each attempt pass, read as programs are read elsewhere."""
+        from voltx_core.frame import TensorFrame
+        from voltx_core.hard_core.slots import encode_whole
 
-        rows = torch.arange(len(attempts.written)) // attempts.k
-        frame = attempts.trajectory.frame[rows]
         codes = [written.text for written in attempts.written]
+        slots, mask = encode_whole(self.translator, codes)
+        frame = TensorFrame(slots, mask, mask.float())
         return [review.safe for review in self.axioms.review_all(codes, frame)]
 
 
@@ -181,6 +195,7 @@ def _reinforce(
             query,
             k=config.samples,
             temperature=config.temperature,
+            unrolled_steps=config.unrolled_steps,
             generator=batch.generator,
         )
         gammas = feedback.gammas(attempts, core.config.rar_budget)
@@ -196,7 +211,13 @@ def _reinforce(
             ]
         ).view(-1, attempts.k)
         policy = reinforce_loss(
-            core, translator, query, attempts, rewards, unrolled_steps=config.unrolled_steps
+            core,
+            translator,
+            query,
+            attempts,
+            rewards,
+            temperature=config.temperature,
+            unrolled_steps=config.unrolled_steps,
         )
         flow, parts = soft_core_loss(
             core,

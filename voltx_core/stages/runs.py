@@ -90,6 +90,15 @@ class RunRecord:
         self._mine[name] = {"name": name, **record}
         self._artifacts.put_json(f"runs/{self.run_id}/{name}.json", self._mine[name])
 
+    def fingerprints(self) -> dict[str, str]:
+        """Fingerprints of the stages that this run has committed or reused."""
+        run = self.read() or {"records": {}}
+        return {
+            name: record["fingerprint"]
+            for name, record in run["records"].items()
+            if record and record.get("state") in ("committed", "reused")
+        }
+
     def rows(self) -> list[dict[str, Any]]:
         """One row a stage in graph order: number, name, state, why, fingerprint, progress."""
         run = self.read() or {"stages": [], "records": {}}

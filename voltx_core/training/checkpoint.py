@@ -82,6 +82,7 @@ class Checkpoints:
         Raises:
             StoreError: The disk refused; the earlier checkpoints are untouched.
         """
+        from safetensors import SafetensorError
         from safetensors.torch import save_file
 
         started = self._clock()
@@ -106,7 +107,7 @@ class Checkpoints:
             shutil.rmtree(target, ignore_errors=True)
             partial.rename(target)
             _fsync(self.folder)
-        except OSError as error:
+        except (OSError, SafetensorError) as error:
             shutil.rmtree(partial, ignore_errors=True)
             raise StoreError(
                 f"Could not save checkpoint {sequence} of {scope!r} in {self.folder}: {error}. "

@@ -6,6 +6,7 @@ out-of-memory, logging, and the count of arithmetic.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -104,6 +105,11 @@ def train(
         try:
             with counter or nullcontext():
                 total, pending = _gradients(run, scope, step, rows, loss, accumulation)
+        except Interrupted:  # the loss itself was interrupted, while it judged or waited
+            trained.seconds = time.monotonic() - started
+            adam.zero_grad(set_to_none=True)
+            _save(run, scope, step, modules, adam, trained, accumulation)
+            raise
         except torch.OutOfMemoryError as error:
             accumulation = _halve(error, scope, rows, accumulation, run)
             adam.zero_grad(set_to_none=True)
@@ -121,7 +127,7 @@ def train(
         step += 1
         if step % log_every == 0 or step == steps:
             value = float(total)
-            if value != value:
+            if not math.isfinite(value):
                 raise StageError(
                     f"The loss of {scope} is not finite at step {step}. The last checkpoint is "
                     f"intact; lower the learning rate ({rate:.2e}) and start the stage again."

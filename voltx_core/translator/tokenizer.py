@@ -22,6 +22,8 @@ class CodeTokenizer:
     """Text to token ids and back."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
+        # A text that spells a special is text: only ``encode`` itself writes specials.
+        tokenizer.encode_special_tokens = True
         self._tokenizer = tokenizer
 
     @classmethod

@@ -145,13 +145,18 @@ class Translator:
         ids, _ = self.tokenizer.encode(texts, self.decoder.max_tokens, bos_eos=True)
         return ids.to(self.device)
 
-    def log_probabilities(self, frame: TensorFrame, ids: Tensor) -> Tensor:
+    def log_probabilities(
+        self, frame: TensorFrame, ids: Tensor, *, temperature: float = 1.0
+    ) -> Tensor:
         """Log-probability of each next token, ``[B, L - 1]``, 0 on padding.
 
-        Differentiable in the frame; ``ids`` ``[B, L]`` as ``targets`` gives them.
+        Differentiable in the frame; ``ids`` ``[B, L]`` as ``targets`` gives them; ``temperature``
+        is the one that samples were drawn at.
         """
         logits = self.decoder(frame.slots, frame.mask, ids[:, :-1])
-        log_p = logits.float().log_softmax(-1).gather(2, ids[:, 1:, None]).squeeze(2)
+        log_p = (
+            (logits.float() / temperature).log_softmax(-1).gather(2, ids[:, 1:, None]).squeeze(2)
+        )
         return log_p * (ids[:, 1:] != 0)
 
     def _written(self, ids: list[int], scores: list[float]) -> Written:
