@@ -14,6 +14,7 @@ from deployments import settings_file
 from deployments.pools import CONTROL, Layout, pools
 from deployments.processes import stop, wait
 from deployments.services import (
+    ENDING,
     Running,
     Wanted,
     exclusive,
@@ -60,7 +61,7 @@ class Up:
 def bring_up(
     tell: Tell,
     *,
-    layout: Layout = "one",
+    layout: Layout | None = None,
     project: Path | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Up:
@@ -68,7 +69,7 @@ def bring_up(
 
     Args:
         tell: Told what takes time.
-        layout: Whether this machine runs every stage.
+        layout: Whether this machine runs every stage; by default as it is up, else it does.
         project: Folder that relative paths of runs count from; the current one by default.
         environ: Where VOLTX_HOME, VOLTX_STORE and PREFECT_API_URL are looked up.
 
@@ -83,11 +84,11 @@ def bring_up(
             _same(running.wanted, layout, environ)
             wanted, found = running.wanted, "supervisor" in running.alive()
         else:
-            wanted, found = _want(home, layout, project or Path.cwd(), environ), False
+            wanted, found = _want(home, layout or "one", project or Path.cwd(), environ), False
         if not found:
             _start(home, wanted, tell)
         try:
-            _register(home, wanted, layout, tell)
+            _register(home, wanted, tell)
             running = _await_services(home)
         except BaseException:
             if not found:
@@ -112,6 +113,7 @@ def take_down(tell: Tell, *, environ: Mapping[str, str] = os.environ) -> list[st
             return []
         alive = running.alive()
         stopped: list[str] = []
+        (home / ENDING).touch()
         runs = [child for name in alive if name == "worker" for child in alive[name].children()]
         if runs:
             tell(f"Asking {len(runs)} running processes to save and leave...")
@@ -120,10 +122,12 @@ def take_down(tell: Tell, *, environ: Mapping[str, str] = os.environ) -> list[st
             if not wait(runs, timeout_s=LEAVE_S):
                 stop(runs, grace_s=0.0)
             stopped.append(f"{len(runs)} processes of a run (progress is saved)")
-        if alive and healthy(running.wanted.api_url):
+        ours = running.wanted.port is not None  # a shared server has runs of other machines
+        if ours and alive and healthy(running.wanted.api_url):
             stopped += [f"run {name}" for name in _cancel_runs(running.wanted, tell)]
         stopped += _stop_services(home)
         settings_file.remove(Path(running.wanted.project))
+        (home / ENDING).unlink()
     return stopped
 
 
@@ -139,10 +143,10 @@ def _stop_services(home: Path) -> list[str]:
     return [f"{name} (pid {identity.pid})" for name, identity in alive.items()]
 
 
-def _same(wanted: Wanted, layout: Layout, environ: Mapping[str, str]) -> None:
+def _same(wanted: Wanted, layout: Layout | None, environ: Mapping[str, str]) -> None:
     """Refuse to run with workers that look at another store or serve other pools."""
     differences = []
-    if wanted.pools != _served(layout):
+    if layout is not None and wanted.pools != _served(layout):
         differences.append(f"pools are {_served(layout)}, theirs are {wanted.pools}")
     if wanted.store != store_url(environ):
         differences.append(f"VOLTX_STORE is {store_url(environ)}, theirs is {wanted.store}")
@@ -184,7 +188,8 @@ def _start(home: Path, wanted: Wanted, tell: Tell) -> None:
     logs = home / "logs"
     for folder in (logs, home / "prefect"):
         folder.mkdir(parents=True, exist_ok=True)
-    (home / "registered").unlink(missing_ok=True)
+    for name in ("registered", ENDING):
+        (home / name).unlink(missing_ok=True)
     wanted.save()
     tell(
         f"Starting a Prefect server on {wanted.ui_url} and workers..."
@@ -202,9 +207,10 @@ def _start(home: Path, wanted: Wanted, tell: Tell) -> None:
         )
 
 
-def _register(home: Path, wanted: Wanted, layout: Layout, tell: Tell) -> None:
+def _register(home: Path, wanted: Wanted, tell: Tell) -> None:
     """Register what is not registered yet, or was registered by other code."""
     stamp = home / "registered"
+    layout: Layout = "one" if wanted.pools == _served("one") else "several"
     definition = f"{wanted.api_url} {layout} {definition_digest()}"
     fresh = not stamp.exists() or stamp.read_text() != definition
     if fresh:

@@ -82,12 +82,16 @@ def keep_reviving(sleep: Callable[[float], None] = time.sleep) -> None:
     from prefect.exceptions import PrefectHTTPStatusError
 
     from deployments.client import living_graphs
+    from deployments.services import ENDING
     from voltx_core.stages.workspace import Workspace
 
-    reviver = Reviver(Workspace.open().artifacts)
+    workspace = Workspace.open()
+    reviver = Reviver(workspace.artifacts)
     with get_client(sync_client=True) as client:
         while True:
             sleep(LOOK_S)
+            if (workspace.home / ENDING).exists():
+                continue
             try:
                 for run in reviver.dead(living_graphs(client)):
                     reviver.revive(client, run)

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,16 +63,26 @@ class Project:
         return RunRecord(self.workspace.artifacts, run_id).rows()
 
 
-@pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    folder = tmp_path_factory.mktemp("project")
-    environ = {
-        k: v for k, v in os.environ.items() if k not in ("PREFECT_API_URL", "VOLTX_DATA_DIR")
-    }
-    environ |= {"VOLTX_HOME": str(folder / ".voltx"), "VOLTX_STORE": str(folder / "store")}
+@contextmanager
+def up(folder: Path) -> Iterator[Project]:
+    kept = {k: v for k, v in os.environ.items() if k not in ("PREFECT_API_URL", "VOLTX_DATA_DIR")}
+    environ = kept | {"VOLTX_HOME": str(folder / ".voltx"), "VOLTX_STORE": str(folder / "store")}
     said: list[str] = []
     try:
-        services = bring_up(said.append, project=folder, environ=environ)
-        yield Project(folder, environ, services)
+        yield Project(folder, environ, bring_up(said.append, project=folder, environ=environ))
     finally:
         take_down(said.append, environ=environ)
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """Services that all tests share."""
+    with up(tmp_path_factory.mktemp("project")) as made:
+        yield made
+
+
+@pytest.fixture
+def fresh_project(tmp_path: Path) -> Iterator[Project]:
+    """Services of one test."""
+    with up(tmp_path) as made:
+        yield made
