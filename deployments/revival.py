@@ -8,6 +8,7 @@ events were lost, which made them fire for healthy runs.
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -75,8 +76,9 @@ class Reviver:
         client.set_flow_run_state(run.id, state, force=True)
 
 
-def keep_reviving(sleep: Callable[[float], None] = time.sleep) -> None:
-    """Look after the graphs of this server for as long as the worker lives."""
+def start_reviving() -> threading.Thread:
+    """Look after the graphs of this server, in a thread, for as long as the process lives."""
+    # Imported here and not in the thread: two threads importing Prefect at once lock each other.
     import httpx
     from prefect.client.orchestration import get_client
     from prefect.exceptions import PrefectHTTPStatusError
@@ -87,13 +89,19 @@ def keep_reviving(sleep: Callable[[float], None] = time.sleep) -> None:
 
     workspace = Workspace.open()
     reviver = Reviver(workspace.artifacts)
-    with get_client(sync_client=True) as client:
-        while True:
-            sleep(LOOK_S)
-            if (workspace.home / ENDING).exists():
-                continue
-            try:
-                for run in reviver.dead(living_graphs(client)):
-                    reviver.revive(client, run)
-            except (httpx.TransportError, PrefectHTTPStatusError) as error:
-                logger.debug("No look at the graphs just now: %s", error)
+
+    def look_after() -> None:
+        with get_client(sync_client=True) as client:
+            while True:
+                time.sleep(LOOK_S)
+                if (workspace.home / ENDING).exists():
+                    continue
+                try:
+                    for run in reviver.dead(living_graphs(client)):
+                        reviver.revive(client, run)
+                except (httpx.TransportError, PrefectHTTPStatusError) as error:
+                    logger.debug("No look at the graphs just now: %s", error)
+
+    thread = threading.Thread(target=look_after, name="revival", daemon=True)
+    thread.start()
+    return thread

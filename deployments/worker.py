@@ -9,16 +9,17 @@ import asyncio
 import os
 import signal
 import sys
-import threading
 
 from deployments.pools import CONTROL
-from deployments.revival import keep_reviving
+from deployments.revival import start_reviving
 
 
 async def serve(pools: list[str]) -> None:
     """Poll every pool until SIGTERM."""
     from prefect.workers.process import ProcessWorker
 
+    if CONTROL in pools:
+        start_reviving()
     host = os.uname().nodename
     async with asyncio.TaskGroup() as group:
         tasks = []
@@ -36,6 +37,4 @@ async def serve(pools: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    if CONTROL in sys.argv[1:]:
-        threading.Thread(target=keep_reviving, name="revival", daemon=True).start()
     asyncio.run(serve(sys.argv[1:]))
