@@ -93,7 +93,12 @@ def run(
         _still_up(services, out)
         out.print("Next: [b]voltx status --watch[/]")
         return
-    completed = _watch(services, started.id, started.name, out)
+    try:
+        completed = _watch(services, started.id, started.name, out)
+    except KeyboardInterrupt:
+        out.print("\nLeft the run; it goes on. Back to it: [b]voltx status --watch[/]")
+        _still_up(services, out)
+        raise typer.Exit(DETACHED) from None
     out.print(f"UI      {services.ui_url}/runs/flow-run/{started.id}", soft_wrap=True)
     out.print(f"`voltx run` took {time.monotonic() - began:.0f} s from start to end.")
     _still_up(services, out)
@@ -117,10 +122,6 @@ def _watch(services: "Up", flow_run_id: Any, run_id: str, out: "Console") -> boo
     record = RunRecord(workspace.artifacts, run_id)
     with connect(services.api_url) as client:
         outcome = watch(record.rows, lambda: final_state(client, flow_run_id), console=out)
-    if outcome is None:
-        out.print("\nLeft the run; it goes on. Back to it: [b]voltx status --watch[/]")
-        _still_up(services, out)
-        raise typer.Exit(DETACHED)
     if record.read() is None:  # it failed before it could begin
         out.print(f"The run did not begin: {outcome['why']}", markup=False, soft_wrap=True)
         return False

@@ -3,6 +3,7 @@
 import io
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from voltx_core.cli.watch import headline, remark, watch
@@ -73,12 +74,13 @@ def test_on_a_terminal_a_table_shows_progress_and_time_left() -> None:
     assert "50 %  fitting, about 40 s left, loss 0.5" in text
 
 
-def test_ctrl_c_leaves_the_run_alone() -> None:
+def test_ctrl_c_ends_the_watching() -> None:
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    console = Console(file=io.StringIO())
-    assert watch(list, lambda: None, console=console, sleep=interrupt) is None
+    console = Console(file=io.StringIO(), force_terminal=True)
+    with pytest.raises(KeyboardInterrupt):
+        watch(lambda: [RUNNING], lambda: None, console=console, sleep=interrupt)
 
 
 def test_trouble_is_told_in_one_line() -> None:

@@ -77,11 +77,12 @@ def _follow(workspace: "Workspace", run_id: str) -> None:
     from voltx_core.cli.summary import show_summary
     from voltx_core.cli.watch import ended, watch
 
-    outcome = watch(
-        lambda: _rows(workspace, run_id), lambda: ended(workspace, run_id), console=console()
-    )
-    if outcome is None:
-        console().print("Left the run alone; it goes on.")
+    try:
+        outcome = watch(
+            lambda: _rows(workspace, run_id), lambda: ended(workspace, run_id), console=console()
+        )
+    except KeyboardInterrupt:
+        console().print("\nLeft the run alone; it goes on.")
         return
     show_summary(workspace, run_id, console())
     if outcome["state"] != "completed":

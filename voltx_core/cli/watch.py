@@ -44,8 +44,8 @@ def watch(
     console: "Console",
     refresh_s: float = REFRESH_S,
     sleep: Callable[[float], None] = time.sleep,
-) -> dict[str, Any] | None:
-    """Show a run until it has ended.
+) -> dict[str, Any]:
+    """Show a run until it has ended; Ctrl-C leaves it alone and is raised.
 
     Args:
         rows: The stages now; empty before the run has begun.
@@ -55,19 +55,16 @@ def watch(
         sleep: Waits.
 
     Returns:
-        What ``outcome`` said, or None when the user left with Ctrl-C.
+        What ``outcome`` said.
     """
     view = _Live(console) if console.is_terminal else _Lines(console)
-    try:
-        with view:
-            while True:
-                result = outcome()  # before the rows, so that the last look shows the end
-                view.show(rows())
-                if result is not None:
-                    return result
-                sleep(refresh_s)
-    except KeyboardInterrupt:
-        return None
+    with view:
+        while True:
+            result = outcome()  # before the rows, so that the last look shows the end
+            view.show(rows())
+            if result is not None:
+                return result
+            sleep(refresh_s)
 
 
 def table(rows: Rows, *, now: datetime | None) -> "Table":
