@@ -106,6 +106,7 @@ LAPTOP: dict[str, Any] = {
     "translator": {
         "vocabulary": 768,
         "tokenizer_files": 400,
+        "corpus_share": 0.03,
         "corpus_weight": 0.0,
         "encoder_tokens": 72,
         "decoder_tokens": 72,
@@ -114,7 +115,7 @@ LAPTOP: dict[str, Any] = {
         "encoder_width": 96,
         "decoder_width": 96,
         "decoder_blocks": 2,
-        "steps": 1_000,
+        "steps": 1_100,
         "batch": 32,
         "optimizer": {"lr": 3e-3},
     },
