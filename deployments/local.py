@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deployments import settings_file
@@ -29,6 +29,7 @@ from voltx_core.errors import ConfigError, StageError
 START_S = 180.0
 """A server on a cold disk migrates its database for a while."""
 ENOUGH_ENDS = 3
+PORTS_TRIED = 3
 LEAVE_S = 30.0
 """Time for stages to save and leave; cloud machines give the same notice."""
 
@@ -85,9 +86,14 @@ def bring_up(
             wanted, found = running.wanted, "supervisor" in running.alive()
         else:
             wanted, found = _want(home, layout or "one", project or Path.cwd(), environ), False
-        if not found:
-            _start(home, wanted, tell)
         try:
+            if not found:
+                wanted = _start(home, wanted, tell)
+            elif not _await_server(home, wanted):
+                raise StageError(
+                    f"Port {wanted.port} belongs to another program now. Run `voltx down`, then "
+                    "try again: another port is taken."
+                )
             _register(home, wanted, tell)
             running = _await_services(home)
         except BaseException:
@@ -184,19 +190,34 @@ def _served(layout: Layout) -> tuple[str, ...]:
     return pools("one") if layout == "one" else (CONTROL,)
 
 
-def _start(home: Path, wanted: Wanted, tell: Tell) -> None:
-    logs = home / "logs"
-    for folder in (logs, home / "prefect"):
+def _start(home: Path, wanted: Wanted, tell: Tell) -> Wanted:
+    """Start the supervisor and wait for the server; on another port if somebody was faster.
+
+    Returns:
+        What was started in the end.
+    """
+    for folder in (home / "logs", home / "prefect"):
         folder.mkdir(parents=True, exist_ok=True)
-    for name in ("registered", ENDING):
-        (home / name).unlink(missing_ok=True)
-    wanted.save()
-    tell(
-        f"Starting a Prefect server on {wanted.ui_url} and workers..."
-        if wanted.port is not None
-        else f"Starting workers for the Prefect server at {wanted.api_url}..."
-    )
-    with (logs / "supervisor.log").open("ab") as file:
+    for _ in range(PORTS_TRIED):
+        for name in ("registered", ENDING):
+            (home / name).unlink(missing_ok=True)
+        wanted.save()
+        tell(
+            f"Starting a Prefect server on {wanted.ui_url} and workers..."
+            if wanted.port is not None
+            else f"Starting workers for the Prefect server at {wanted.api_url}..."
+        )
+        _start_supervisor(home)
+        if _await_server(home, wanted):
+            return wanted
+        _stop_services(home)
+        port = free_port()
+        wanted = replace(wanted, port=port, api_url=f"http://127.0.0.1:{port}/api")
+    raise StageError(f"Other programs took {PORTS_TRIED} ports away before the server had them.")
+
+
+def _start_supervisor(home: Path) -> None:
+    with (home / "logs" / "supervisor.log").open("ab") as file:
         subprocess.Popen(
             (sys.executable, "-m", "deployments.supervisor", str(home)),
             stdin=subprocess.DEVNULL,
@@ -207,6 +228,26 @@ def _start(home: Path, wanted: Wanted, tell: Tell) -> None:
         )
 
 
+def _await_server(home: Path, wanted: Wanted) -> bool:
+    """Wait until the server answers; False when its port turned out to be somebody else's."""
+    import flows.full  # noqa: F401  (imports Prefect meanwhile, for registering)
+
+    for _ in _until(START_S):
+        answers = healthy(wanted.api_url)
+        if wanted.port is None and answers:
+            return True
+        if wanted.port is not None:
+            running = Running.load(home)
+            server = running.services.get("server") if running else None
+            ours = server is not None and server.listens(wanted.port)
+            if answers and ours:
+                return True
+            if answers and running is not None and running.early_ends.get("server", 0):
+                return False
+        _check_ends(home, "server")
+    raise StageError(_silent(home, "server", f"no answer from {wanted.api_url}"))
+
+
 def _register(home: Path, wanted: Wanted, tell: Tell) -> None:
     """Register what is not registered yet, or was registered by other code."""
     stamp = home / "registered"
@@ -214,16 +255,8 @@ def _register(home: Path, wanted: Wanted, tell: Tell) -> None:
     definition = f"{wanted.api_url} {layout} {definition_digest()}"
     fresh = not stamp.exists() or stamp.read_text() != definition
     if fresh:
-        import flows.full  # noqa: F401  (imports Prefect while the server starts)
         from deployments.registration import register
 
-    for _ in _until(START_S):
-        if healthy(wanted.api_url):
-            break
-        _check_ends(home, "server")
-    else:
-        raise StageError(_silent(home, "server", f"no answer from {wanted.api_url}"))
-    if fresh:
         tell("Registering pools and deployments...")
         register(wanted.api_url, layout)
         stamp.write_text(definition)

@@ -53,6 +53,19 @@ class Identity:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
+    def listens(self, port: int) -> bool:
+        """Whether this very process, and not somebody else's, answers on a TCP port."""
+        if not self.alive():
+            return False
+        process = psutil.Process(self.pid)
+        # psutil 6 renamed it.
+        connections = getattr(process, "net_connections", None) or process.connections
+        try:
+            found = connections(kind="tcp")
+        except psutil.Error:
+            return False
+        return any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in found)
+
     def children(self) -> "list[Identity]":
         """Direct child processes that run."""
         if not self.alive():
