@@ -120,6 +120,10 @@ def take_down(tell: Tell, *, environ: Mapping[str, str] = os.environ) -> list[st
         alive = running.alive()
         stopped: list[str] = []
         (home / ENDING).touch()
+        ours = running.wanted.port is not None  # a shared server has runs of other machines
+        ours = ours and bool(alive) and healthy(running.wanted.api_url)
+        if ours:
+            _pause_pools(home, running.wanted, tell)
         runs = [child for name in alive if name == "worker" for child in alive[name].children()]
         if runs:
             tell(f"Asking {len(runs)} running processes to save and leave...")
@@ -128,8 +132,7 @@ def take_down(tell: Tell, *, environ: Mapping[str, str] = os.environ) -> list[st
             if not wait(runs, timeout_s=LEAVE_S):
                 stop(runs, grace_s=0.0)
             stopped.append(f"{len(runs)} processes of a run (progress is saved)")
-        ours = running.wanted.port is not None  # a shared server has runs of other machines
-        if ours and alive and healthy(running.wanted.api_url):
+        if ours:
             stopped += [f"run {name}" for name in _cancel_runs(running.wanted, tell)]
         stopped += _stop_services(home)
         settings_file.remove(Path(running.wanted.project))
@@ -308,6 +311,21 @@ def _silent(home: Path, service: str, what: str) -> str:
         f"The {service} did not start ({what}). The end of {log}:\n{quoted}\n"
         "Run `voltx down` and try again, or `voltx doctor` to check this machine."
     )
+
+
+def _pause_pools(home: Path, wanted: Wanted, tell: Tell) -> None:
+    """No worker takes another run; registering at the next `voltx up` lets them again."""
+    from prefect.client.schemas.actions import WorkPoolUpdate
+
+    from deployments.client import connect
+
+    (home / "registered").unlink(missing_ok=True)
+    try:
+        with connect(wanted.api_url) as client:
+            for pool in wanted.pools:
+                client.update_work_pool(pool, WorkPoolUpdate(is_paused=True))
+    except Exception as error:  # the services end all the same
+        tell(f"Could not pause the work pools: {error}")
 
 
 def _cancel_runs(wanted: Wanted, tell: Tell) -> list[str]:

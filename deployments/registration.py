@@ -74,7 +74,8 @@ def _pool(client: "SyncPrefectClient", name: str) -> None:
         )
     except ObjectAlreadyExists:
         client.update_work_pool(
-            name, WorkPoolUpdate(base_job_template=template, concurrency_limit=limit)
+            name,
+            WorkPoolUpdate(base_job_template=template, concurrency_limit=limit, is_paused=False),
         )
 
 
