@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from deployments import settings_file
@@ -24,7 +25,8 @@ from deployments.services import (
     store_url,
 )
 from deployments.supervisor import healthy
-from voltx_core.errors import ConfigError, StageError
+from voltx_core.errors import ConfigError, StageError, StoreError
+from voltx_core.stages.workspace import Workspace
 
 START_S = 180.0
 """A server on a cold disk migrates its database for a while."""
@@ -133,7 +135,9 @@ def take_down(tell: Tell, *, environ: Mapping[str, str] = os.environ) -> list[st
                 stop(runs, grace_s=0.0)
             stopped.append(f"{len(runs)} processes of a run (progress is saved)")
         if ours:
-            stopped += [f"run {name}" for name in _cancel_runs(running.wanted, tell)]
+            for name in _cancel_runs(running.wanted, tell):
+                stopped.append(f"run {name}")
+                _record_end(name, running.wanted, environ, tell)
         stopped += _stop_services(home)
         settings_file.remove(Path(running.wanted.project))
         (home / ENDING).unlink()
@@ -311,6 +315,21 @@ def _silent(home: Path, service: str, what: str) -> str:
         f"The {service} did not start ({what}). The end of {log}:\n{quoted}\n"
         "Run `voltx down` and try again, or `voltx doctor` to check this machine."
     )
+
+
+def _record_end(run_id: str, wanted: Wanted, environ: Mapping[str, str], tell: Tell) -> None:
+    """Write down that the run has ended, for those who watch it."""
+    outcome = {
+        "state": "cancelled",
+        "why": "stopped by `voltx down`; run again to go on",
+        "finished_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "report": None,
+    }
+    try:
+        artifacts = Workspace.open(wanted.store, environ=environ).artifacts
+        artifacts.put_json(f"runs/{run_id}/outcome.json", outcome)
+    except StoreError as error:
+        tell(str(error))
 
 
 def _pause_pools(home: Path, wanted: Wanted, tell: Tell) -> None:

@@ -37,4 +37,4 @@ def test_a_run_that_ended_names_the_next_command(invoke: Any, workspace: Any) ->
     outcome = {"state": "failed", "why": "no disk", "report": None}
     workspace.artifacts.put_json("runs/a-run/outcome.json", outcome)
 
-    assert "It failed: no disk. Next: voltx report a-run" in invoke(status).output
+    assert "Ended: failed: no disk. Next: voltx report a-run" in invoke(status).output

@@ -36,6 +36,8 @@ def test_down_ends_everything_it_started_and_up_does_not_revive_the_run(
     assert any(run_id in what for what in stopped)
     assert [identity for identity in everyone if identity.alive()] == []
     assert not (project.folder / "prefect.toml").exists()
+    outcome = project.workspace.artifacts.get_json(f"runs/{run_id}/outcome.json")
+    assert outcome["state"] == "cancelled"
     assert take_down(lambda _: None, environ=project.environ) == []
 
     project.services = bring_up(lambda _: None, project=project.folder, environ=project.environ)

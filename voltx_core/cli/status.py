@@ -70,7 +70,7 @@ def _show(workspace: "Workspace", run_id: str) -> None:
         out.print("\nIt has not ended. Follow it: [b]voltx status --watch[/]")
     else:
         why = f": {outcome['why']}" if outcome.get("why") else ""
-        out.print(f"\nIt {outcome['state']}{why}. Next: [b]voltx report {run_id}[/]")
+        out.print(f"\nEnded: {outcome['state']}{why}. Next: [b]voltx report {run_id}[/]")
 
 
 def _follow(workspace: "Workspace", run_id: str) -> None:
