@@ -59,6 +59,22 @@ def test_force_does_the_work_again(workspace, tiny):
     assert again.manifest.artifacts == first.artifacts
 
 
+def test_forced_work_that_fails_leaves_the_earlier_result(orchard, workspace, tiny):
+    first = run_all(tiny, workspace)["press"].manifest
+    orchard.edit("press", "import torch", 'raise ValueError("the press jammed")')
+    with pytest.raises(ValueError, match="jammed"):
+        execute("press", tiny, workspace, run_id="r2", force=True)
+    assert workspace.artifacts.manifests("press") == [first]
+    assert workspace.artifacts.fetch(first, "juice").exists()
+
+
+def test_an_attempt_after_the_forced_work_was_committed_reuses_it(workspace, tiny):
+    run_all(tiny, workspace)
+    forced = execute("press", tiny, workspace, run_id="r2", force=True).manifest
+    again = execute("press", tiny, workspace, run_id="r2", force=True)
+    assert (again.state, again.manifest) == ("reused", forced)
+
+
 def test_a_stage_whose_input_is_missing_names_what_to_run(workspace, tiny):
     with pytest.raises(StageError, match=r"1\.0 seeds will be made first.*voltx run --until press"):
         execute("press", tiny, workspace, run_id="r1")
@@ -88,7 +104,7 @@ def test_a_promised_artifact_that_was_not_written_fails_the_stage(orchard, works
 
 def test_a_stopped_stage_resumes_to_the_same_bytes(workspace, tiny):
     straight = run_all(tiny, workspace)["press"].manifest
-    workspace.artifacts.discard("press", straight.fingerprint)
+    workspace.artifacts.store.delete_prefix(f"stages/press/{straight.fingerprint}")
     stop = StopFlag()
 
     class Stopper:

@@ -290,19 +290,32 @@ def test_a_killed_commit_leaves_no_manifest_and_a_later_one_succeeds(
     assert len(stored) == len(FILES) + 1  # the dead writer's files are gone
 
 
-def test_a_discarded_stage_runs_again(
+def test_a_result_can_be_replaced_as_a_whole(
     committed: Manifest,
     artifacts: ArtifactStore,
     draft: Callable[..., Manifest],
     outputs: Callable[..., Path],
 ) -> None:
-    assert artifacts.discard("codebook", "f00d")
-    assert artifacts.manifest("codebook", "f00d") is None
-    assert list(artifacts.store.list()) == []
-    assert not artifacts.discard("codebook", "f00d")
-    other = artifacts.commit(draft(book="new.bin"), outputs({"new.bin": b"n"}, name="new"))
+    other = artifacts.commit(
+        draft(book="new.bin"), outputs({"new.bin": b"n"}, name="new"), replace=True
+    )
     assert other.files != committed.files
+    assert artifacts.manifest("codebook", "f00d") == other
     assert artifacts.fetch(other, "book").read_bytes() == b"n"
+    stored = [found.key for found in artifacts.store.list("stages/codebook/f00d/")]
+    assert len(stored) == 2  # nothing of the old one is left
+
+
+def test_a_replacement_that_is_not_whole_leaves_what_was_committed(
+    committed: Manifest,
+    artifacts: ArtifactStore,
+    draft: Callable[..., Manifest],
+    outputs: Callable[..., Path],
+) -> None:
+    with pytest.raises(StoreError, match="promised"):
+        artifacts.commit(draft(book="absent"), outputs({"new.bin": b"n"}, name="n"), replace=True)
+    assert artifacts.manifest("codebook", "f00d") == committed
+    assert artifacts.fetch(committed, "book").read_bytes() == FILES["codebook.bin"]
 
 
 def test_records_are_kept_as_json(artifacts: ArtifactStore) -> None:

@@ -74,6 +74,8 @@ def execute(
     spec = graph.specs()[name]
     ancestry = graph.select(only=[name])
     artifacts = workspace.artifacts
+    # An attempt that died after its commit has done what was forced.
+    force = force and record.of(name).get("state") != "committed"
     settled = {n: f for n, f in record.fingerprints().items() if n != name}
     planned = plan(
         config, artifacts, stages=ancestry, force=(name,) if force else (), pinned=settled
@@ -186,8 +188,6 @@ def _work(
         curves = work / "metrics.jsonl"
         if curves.exists():
             shutil.copyfile(curves, folder / "metrics.jsonl")
-        if force:
-            artifacts.discard(spec.name, fingerprint)
         manifest = artifacts.commit(
             Manifest(
                 stage=spec.name,
@@ -204,6 +204,7 @@ def _work(
                 created_at=_now(),
             ),
             folder,
+            replace=force,
         )
     artifacts.prune_progress(spec.name, fingerprint, keep=0)
     shutil.rmtree(work, ignore_errors=True)

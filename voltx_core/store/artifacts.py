@@ -80,12 +80,14 @@ class ArtifactStore:
                 found.append(manifest)
         return sorted(found, key=lambda m: (m.created_at, m.fingerprint), reverse=True)
 
-    def commit(self, manifest: Manifest, folder: Path) -> Manifest:
+    def commit(self, manifest: Manifest, folder: Path, *, replace: bool = False) -> Manifest:
         """Store the outputs in ``folder`` and then the manifest: the stage is done.
 
         Args:
             manifest: With the path of each artifact; digests and files are filled in here.
             folder: The outputs, all of them; nothing may write there meanwhile.
+            replace: Take the place of what is committed; until the new manifest is written the
+                old one stays, whole.
 
         Returns:
             The manifest in the store, which is another writer's when that was first.
@@ -94,14 +96,17 @@ class ArtifactStore:
             StoreError: An artifact is missing, or the store failed; nothing was committed.
         """
         home = _home(manifest.stage, manifest.fingerprint)
-        committed = self.manifest(manifest.stage, manifest.fingerprint)
+        committed = None if replace else self.manifest(manifest.stage, manifest.fingerprint)
         if committed is None:
             files = scan(folder)
             filled = _fill(manifest, files, folder)
             try:
                 upload(self.store, f"{home}/outputs/{tree_name(files)}", folder, files)
-                self.store.create(f"{home}/manifest.json", encode(filled))
+                write = self.store.put_bytes if replace else self.store.create
+                write(f"{home}/manifest.json", encode(filled))
             except StoreError:
+                if replace:
+                    raise
                 committed = self.manifest(manifest.stage, manifest.fingerprint)
                 if committed is None:
                     raise
@@ -111,18 +116,6 @@ class ArtifactStore:
                 raise MissingObjectError(f"{home}/manifest.json", self.store.url)
             self._remove_other_outputs(home, keep=tree_name(committed.files))
         return committed
-
-    def discard(self, stage: str, fingerprint: str) -> bool:
-        """Forget a finished or unfinished stage, manifest first, so that it runs again.
-
-        Returns:
-            Whether there was anything to forget.
-        """
-        home = _home(stage, fingerprint)
-        known = any(True for _ in self.store.list(f"{home}/"))
-        self.store.delete(f"{home}/manifest.json")
-        self.store.delete_prefix(home)
-        return known
 
     def fetch(self, manifest: Manifest, artifact: str) -> Path:
         """The local path of an artifact, its bytes verified.
