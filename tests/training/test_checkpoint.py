@@ -93,3 +93,49 @@ def test_due_follows_the_clock(tmp_path: Path) -> None:
     assert checkpoints.due()
     checkpoints.save("train", 1, {"w": torch.ones(1)}, {})
     assert not checkpoints.due()
+
+
+def test_a_save_in_the_background_keeps_the_state_of_its_moment(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    weights = torch.ones(1000)
+    checkpoints.save("train", 1, {"w": weights, "tied": weights}, {"curve": [1.0]}, wait=False)
+    weights.zero_()
+    checkpoints.flush()
+    saved = Checkpoints(tmp_path).restore("train")
+    assert saved is not None
+    assert torch.equal(saved.tensors["w"], torch.ones(1000))
+    assert torch.equal(saved.tensors["tied"], torch.ones(1000))
+
+
+def test_saves_in_the_background_end_in_their_order(tmp_path: Path) -> None:
+    mirrored: list[int] = []
+    checkpoints = Checkpoints(tmp_path, mirror=lambda sequence, _: mirrored.append(sequence))
+    for step in (1, 2, 3):
+        checkpoints.save("train", step, {"w": torch.full((9,), float(step))}, {}, wait=False)
+    saved = checkpoints.restore("train")
+    assert saved is not None
+    assert (saved.step, mirrored) == (3, [1, 2, 3])
+    assert checkpoints.sequences() == [2, 3]
+
+
+def test_a_failed_save_in_the_background_is_raised_at_the_next_one(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save("train", 1, {"w": torch.ones(4)}, {})
+    (tmp_path / "2").write_text("a file where the folder should go")
+    checkpoints.save("train", 2, {"w": torch.zeros(4)}, {}, wait=False)
+    with pytest.raises(StoreError, match="Earlier checkpoints are intact"):
+        checkpoints.save("train", 3, {"w": torch.zeros(4)}, {})
+    (tmp_path / "2").unlink()
+    checkpoints.save("train", 3, {"w": torch.zeros(4)}, {})
+    saved = Checkpoints(tmp_path).restore("train")
+    assert saved is not None
+    assert saved.step == 3
+
+
+def test_a_save_slower_than_the_notice_is_warned_about(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ticks = iter(range(0, 1000, 40))
+    checkpoints = Checkpoints(tmp_path, clock=lambda: float(next(ticks)), notice_s=30.0)
+    checkpoints.save("train", 1, {"w": torch.ones(4)}, {})
+    assert "longer than the notice of 30 s" in caplog.text

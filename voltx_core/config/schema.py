@@ -386,6 +386,8 @@ class CheckpointConfig(Section):
 
     interval_s: Seconds = 60.0
     keep: Positive = 2
+    notice_s: Seconds = 30.0
+    """What a rented machine gives before it is taken away; slower saves are warned about."""
 
 
 class ComputeConfig(Section):

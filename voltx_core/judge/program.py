@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from voltx_core.data.problem import Language, Problem, Test
+
+Assurance = Literal["split", "inproc"]
+"""Where tests run: in another process than the candidate, or beside it in its own."""
 
 
 class Outcome(StrEnum):
@@ -31,7 +35,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """Hostile code and the trusted tests that decide about it."""
+    """Hostile code and the trusted tests that decide about it.
+
+    ``assurance="inproc"`` runs the snippets of a Python program in the candidate's interpreter, for
+    tests that hand over class instances. A candidate in that position can pass without solving
+    anything, so it is chosen per problem, from its reference (``voltx_core.judge.settle``), and such
+    verdicts are no rewards.
+    """
 
     id: str
     code: str
@@ -40,10 +50,14 @@ class Program:
     entry_point: str | None = None
     setup: str = ""
     limits: Limits = field(default_factory=Limits)
+    assurance: Assurance = "split"
 
     @classmethod
     def of(cls, problem: Problem, code: str, *, limits: Limits | None = None) -> "Program":
-        """The program that tries ``code`` on the tests of ``problem``."""
+        """The program that tries ``code`` on the tests of ``problem``.
+
+        The problem's trait ``assurance``, which ``settle`` sets, says how its tests run.
+        """
         return cls(
             id=problem.id,
             code=code,
@@ -52,6 +66,7 @@ class Program:
             entry_point=problem.entry_point,
             setup=problem.setup,
             limits=limits or Limits(),
+            assurance="inproc" if problem.traits.get("assurance") == "inproc" else "split",
         )
 
 
@@ -68,12 +83,16 @@ class Verdict:
     wall_s: float = 0.0
     level: str = ""
     """Isolation that was in force: ``ns``, ``uid``, ``seccomp`` or ``none``."""
-    assurance: str = "split"
-    """``split``: tests ran in another process than the candidate; ``inproc``: beside it."""
+    assurance: Assurance = "split"
 
     @property
     def passed(self) -> bool:
         return self.outcome is Outcome.PASSED
+
+    @property
+    def rewardable(self) -> bool:
+        """Whether learning may build on it: it was executed, and could not have been forged."""
+        return self.assurance == "split" and self.outcome is not Outcome.NOT_RUN
 
     @property
     def pass_rate(self) -> float:

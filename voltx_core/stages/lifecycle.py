@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from voltx_core.config import VoltxConfig
 from voltx_core.errors import Interrupted, StageError
@@ -30,6 +30,9 @@ from voltx_core.stages.runs import RunRecord
 from voltx_core.stages.workspace import Workspace
 from voltx_core.store import ArtifactEntry, Manifest
 from voltx_core.store.transfer import Mirror
+
+if TYPE_CHECKING:
+    from voltx_core.training.checkpoint import Checkpoints
 
 logger = logging.getLogger(__name__)
 
@@ -163,6 +166,7 @@ def _work(
             work / "progress",
             interval_s=config.checkpoint.interval_s,
             keep=config.checkpoint.keep,
+            notice_s=config.checkpoint.notice_s,
             mirror=lambda sequence, path: mirror.submit(
                 lambda: _mirror(
                     workspace, spec.name, fingerprint, sequence, path, config.checkpoint.keep
@@ -183,7 +187,7 @@ def _work(
             report: StageReport = graph.module(spec.name).run(run)
         mirror.drain()
     with clock("commit"):
-        content = _report(spec, report, clock, started, checkpoints.save_seconds)
+        content = _report(spec, report, clock, started, checkpoints)
         (folder / "report.json").write_text(json.dumps(content, indent=1, sort_keys=True))
         curves = work / "metrics.jsonl"
         if curves.exists():
@@ -276,7 +280,7 @@ def _report(
     report: StageReport,
     clock: "_Timings",
     started: float,
-    saves: list[float],
+    checkpoints: "Checkpoints",
 ) -> dict[str, Any]:
     content = asdict(report)
     content["number"], content["name"], content["title"] = spec.number, spec.name, spec.title
@@ -294,7 +298,8 @@ def _report(
     content["timings_s"] = {
         **{f"stage.{name}": seconds for name, seconds in clock.seconds.items()},
         **report.timings_s,
-        "checkpoint.saves": sum(saves),
+        "checkpoint.saves": sum(checkpoints.stall_seconds),
+        "checkpoint.slowest": max(checkpoints.write_seconds, default=0.0),
         "total": time.monotonic() - started,
     }
     return content

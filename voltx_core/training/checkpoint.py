@@ -4,6 +4,9 @@ A checkpoint is a folder ``<sequence>/`` with, for every scope (one training run
 ``<scope>.safetensors`` and ``<scope>.json``, and a ``complete.json`` of digests written last. A
 new checkpoint hard-links the scopes that did not change, so the newest folder is always the
 whole state of the stage.
+
+A save that the training need not wait for is copied in memory and written by a thread of its
+own; ``flush`` waits for it. There is never more than one under way.
 """
 
 import hashlib
@@ -11,6 +14,7 @@ import json
 import logging
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -44,7 +48,13 @@ class Checkpoints:
         interval_s: Least seconds between two saves that ``due`` asks for.
         keep: How many complete checkpoints stay.
         mirror: Called with (sequence, folder) after a save; must not block training for long.
+        notice_s: A machine that is taken away gives so many seconds; saves that take longer are
+            warned about.
         clock: Monotonic seconds.
+
+    Attributes:
+        stall_seconds: How long the caller was held up, for every save.
+        write_seconds: How long it took until the state was safe on disk, for every save.
     """
 
     def __init__(
@@ -54,11 +64,15 @@ class Checkpoints:
         interval_s: float = 60.0,
         keep: int = 2,
         mirror: Callable[[int, Path], None] | None = None,
+        notice_s: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder, self.interval_s, self.keep = folder, interval_s, keep
-        self.save_seconds: list[float] = []
-        self._mirror, self._clock = mirror, clock
+        self.stall_seconds: list[float] = []
+        self.write_seconds: list[float] = []
+        self._mirror, self._notice_s, self._clock = mirror, notice_s, clock
+        self._writer: threading.Thread | None = None
+        self._failure: StoreError | None = None
         self._last = clock()
         self._sequence = max(self.sequences(), default=0)
         self._sources: dict[str, Path] | None = None
@@ -75,17 +89,68 @@ class Checkpoints:
         return sorted(n for n in found if (self.folder / str(n) / COMPLETE).is_file())
 
     def save(
-        self, scope: str, step: int, tensors: "Mapping[str, Tensor]", meta: Mapping[str, Any]
+        self,
+        scope: str,
+        step: int,
+        tensors: "Mapping[str, Tensor]",
+        meta: Mapping[str, Any],
+        *,
+        wait: bool = True,
     ) -> None:
-        """Write the state of ``scope`` after ``step`` steps; on return it survives a power cut.
+        """Write the state of ``scope`` after ``step`` steps.
+
+        Args:
+            scope: Which training run, k-means or other work of the stage.
+            step: How far it is.
+            tensors: Its state, on any device.
+            meta: The rest of its state, JSON-ready.
+            wait: On return the state survives a power cut. Without it, the state is copied and on
+                return it may be changed; ``flush`` waits until it is safe.
 
         Raises:
-            StoreError: The disk refused; the earlier checkpoints are untouched.
+            StoreError: The disk refused, now or at the save before; earlier checkpoints are
+                untouched.
         """
+        started = self._clock()
+        self.flush()
+        text = json.dumps({"step": step, "meta": dict(meta)}, sort_keys=True)
+        # A copy of each: the caller goes on changing them, and tied weights have two names.
+        copies = {k: v.detach().to("cpu", copy=True).contiguous() for k, v in tensors.items()}
+        if wait:
+            self._write(scope, copies, text, started)
+        else:
+            self._writer = threading.Thread(
+                target=self._write_aside, args=(scope, copies, text, started), name="checkpoint"
+            )
+            self._writer.start()
+        self._last = self._clock()
+        self.stall_seconds.append(self._last - started)
+
+    def flush(self) -> None:
+        """Wait until the last save is safe on disk.
+
+        Raises:
+            StoreError: It is not; earlier checkpoints are untouched.
+        """
+        if self._writer is not None:
+            self._writer.join()
+            self._writer = None
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+
+    def _write_aside(
+        self, scope: str, tensors: "dict[str, Tensor]", text: str, started: float
+    ) -> None:
+        try:
+            self._write(scope, tensors, text, started)
+        except StoreError as error:
+            self._failure = error
+
+    def _write(self, scope: str, tensors: "dict[str, Tensor]", text: str, started: float) -> None:
         from safetensors import SafetensorError
         from safetensors.torch import save_file
 
-        started = self._clock()
         sequence = self._sequence + 1
         target = self.folder / str(sequence)
         partial = self.folder / f".partial-{sequence}-{os.getpid()}"
@@ -95,11 +160,8 @@ class Checkpoints:
             for name, source in self._current().items():
                 if name not in (f"{scope}.safetensors", f"{scope}.json"):
                     os.link(source, partial / name)
-            cpu = {k: v.detach().to("cpu").contiguous() for k, v in tensors.items()}
-            save_file(cpu, partial / f"{scope}.safetensors")
-            (partial / f"{scope}.json").write_text(
-                json.dumps({"step": step, "meta": dict(meta)}, sort_keys=True)
-            )
+            save_file(tensors, partial / f"{scope}.safetensors")
+            (partial / f"{scope}.json").write_text(text)
             digests = {p.name: _sha256(p) for p in sorted(partial.iterdir())}
             (partial / COMPLETE).write_text(json.dumps(digests, sort_keys=True))
             for path in (*partial.iterdir(), partial):
@@ -117,8 +179,18 @@ class Checkpoints:
         self._sources = {n: target / n for n in digests}
         for old in self.sequences()[: -self.keep]:
             shutil.rmtree(self.folder / str(old), ignore_errors=True)
-        self._last = self._clock()
-        self.save_seconds.append(self._last - started)
+        took = self._clock() - started
+        self.write_seconds.append(took)
+        if took > self._notice_s:
+            logger.warning(
+                "Saving checkpoint %d took %.0f s, longer than the notice of %.0f s that a "
+                "machine gives before it is taken away: up to %.0f s of work would be lost then. "
+                "Use a faster disk, or set checkpoint.notice_s to what your provider gives.",
+                sequence,
+                took,
+                self._notice_s,
+                self.interval_s,
+            )
         if self._mirror is not None:
             self._mirror(sequence, target)
 
@@ -126,6 +198,7 @@ class Checkpoints:
         """The newest intact state of ``scope``, or None; damaged checkpoints are passed over."""
         from safetensors.torch import load_file
 
+        self.flush()
         path = self._current().get(f"{scope}.json")
         if path is None:
             return None

@@ -97,7 +97,8 @@ def train(
     while step < steps:
         if run.stop or run.checkpoints.due():
             trained.seconds = time.monotonic() - started
-            _save(run, scope, step, modules, adam, trained, accumulation)
+            wait = bool(run.stop)
+            _save(run, scope, step, modules, adam, trained, accumulation, wait=wait)
             if run.stop:
                 raise Interrupted(f"{run.stop.reason}; {scope} saved at step {step} of {steps}")
         rows = rows_of_step(seed, scope, step, batch, items)
@@ -215,6 +216,8 @@ def _save(
     adam: torch.optim.AdamW,
     trained: Trained,
     accumulation: int,
+    *,
+    wait: bool = True,
 ) -> None:
     tensors = {
         f"module.{name}.{key}": value
@@ -223,18 +226,17 @@ def _save(
     }
     for index, moments in adam.state_dict()["state"].items():
         tensors |= {f"adam.{index}.{key}": value for key, value in moments.items()}
-    # Tied weights appear under two names; safetensors wants every tensor once.
-    unique = {key: value.clone() for key, value in tensors.items()}
     run.checkpoints.save(
         scope,
         step,
-        unique,
+        tensors,
         {
             "seconds": trained.seconds,
             "flops": trained.flops,
             "accumulation": accumulation,
             "curve": trained.curve,
         },
+        wait=wait,
     )
 
 
