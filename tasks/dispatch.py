@@ -78,7 +78,12 @@ def dispatch(run: Run, name: str) -> State[Any]:
             pulse = Listener(workspace.artifacts, key_of(run.run_id, name))
             return children.follow(client, child, pulse=pulse, warn=logger.warning)
 
-        return persist(spec, attempt, record=record, sleep=time.sleep)
+        def reached() -> int:
+            fingerprint = record.of(name).get("fingerprint")
+            saved = workspace.artifacts.progress_steps(name, fingerprint) if fingerprint else ()
+            return max(saved, default=0)
+
+        return persist(spec, attempt, record=record, reached=reached, sleep=time.sleep)
 
 
 def persist(
@@ -86,23 +91,27 @@ def persist(
     attempt: Callable[[int], State[Any]],
     *,
     record: RunRecord,
+    reached: Callable[[], int],
     sleep: Callable[[float], None],
 ) -> State[Any]:
-    """Try until the stage is done, cancelled, or has failed too often.
+    """Try until the stage is done, cancelled, or has failed too often in one place.
 
     An interruption (the machine was taken away, progress is saved) is nobody's fault and never
-    counts; a failure or crash counts.
+    counts. A failure or crash counts, and the count begins again when an attempt came further
+    than all before it: a stage of many hours may lose its machine many times.
 
     Args:
         spec: The stage.
         attempt: Carries out the n-th attempt and returns how it ended.
         record: Where a final failure is written down.
+        reached: Sequence number of the newest checkpoint, 0 without any.
         sleep: Between attempts.
 
     Raises:
         StageError: ``ATTEMPTS`` attempts failed; quotes the last error and says what to do.
     """
     errors: list[str] = []
+    furthest = 0
     for number in count(1):
         state = attempt(number)
         if state.is_completed():
@@ -113,9 +122,17 @@ def persist(
         if state.name == INTERRUPTED:
             logger.info("%s %s goes on after: %s", spec.number, spec.title, state.message)
             continue
+        if (place := reached()) > furthest:
+            furthest, errors = place, []
         errors.append(reason(state))
         logger.warning(
-            "%s %s, attempt %s of %s: %s", spec.number, spec.title, number, ATTEMPTS, errors[-1]
+            "%s %s, attempt %s (failure %s of %s in this place): %s",
+            spec.number,
+            spec.title,
+            number,
+            len(errors),
+            ATTEMPTS,
+            errors[-1],
         )
         if len(errors) >= ATTEMPTS:
             why = _why(spec, errors)

@@ -32,12 +32,14 @@ def going(states: Sequence[State[Any]]) -> tuple[Callable[[int], State[Any]], li
 
 
 def carry(
-    states: Sequence[State[Any]], record: RunRecord
+    states: Sequence[State[Any]], record: RunRecord, places: Sequence[int] = ()
 ) -> tuple[State[Any], list[int], list[float]]:
     attempt, asked = going(states)
     slept: list[float] = []
     spec = graph.specs()["data"]
-    return persist(spec, attempt, record=record, sleep=slept.append), asked, slept
+    left = iter(places)
+    end = persist(spec, attempt, record=record, reached=lambda: next(left, 0), sleep=slept.append)
+    return end, asked, slept
 
 
 def test_a_stage_that_crashes_is_tried_again_after_a_pause(record: RunRecord) -> None:
@@ -46,6 +48,24 @@ def test_a_stage_that_crashes_is_tried_again_after_a_pause(record: RunRecord) ->
     assert state.is_completed()
     assert asked == [1, 2]
     assert slept == [BACK_OFF_S[0]]
+
+
+def test_a_stage_that_comes_further_every_time_may_crash_any_number_of_times(
+    record: RunRecord,
+) -> None:
+    crashes = [Crashed(message="the machine is gone")] * 8
+
+    state, asked, _ = carry([*crashes, Completed()], record, places=range(1, 9))
+
+    assert state.is_completed()
+    assert asked == list(range(1, 10))
+
+
+def test_a_stage_that_crashes_in_one_place_is_given_up(record: RunRecord) -> None:
+    crashes = [Crashed(message="out of memory")] * (ATTEMPTS + 1)
+
+    with pytest.raises(StageError, match=f"failed {ATTEMPTS} times with the same error"):
+        carry(crashes, record, places=[4, 9, 9, 9])
 
 
 def test_interruptions_are_nobodys_fault_and_never_counted(record: RunRecord) -> None:
