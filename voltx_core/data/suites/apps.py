@@ -92,10 +92,22 @@ def iterate_apps(data_dir: Path, split: str | None = None) -> Iterator[AppsTask]
     Raises:
         DataError: a file is not what APPS publishes.
     """
+    rows = _published(data_dir)
+    return _tasks(data_dir, (row for row in rows if split is None or row[1] == split))
+
+
+def read_apps_file(path: Path) -> Iterator[AppsTask]:
+    """Stream the tasks of one published file, ``train.jsonl``, ``test.jsonl`` or the like.
+
+    Raises:
+        DataError: it is not what APPS publishes.
+    """
+    return _tasks(path, _rows_of_file(path, FILES.get(bare_name(path), "train")))
+
+
+def _tasks(source: Path, rows: Iterable[tuple[str, str, Row]]) -> Iterator[AppsTask]:
     unusable = 0
-    for place, row_split, row in _published(data_dir):
-        if split is not None and row_split != split:
-            continue
+    for place, row_split, row in rows:
         try:
             yield _task(row, row_split)
         except UnusableTests as reason:
@@ -106,7 +118,7 @@ def iterate_apps(data_dir: Path, split: str | None = None) -> Iterator[AppsTask]
                 f"{place}: not the published APPS format ({problem!r}). Fetch the original."
             ) from problem
     if unusable:
-        log.warning("%s: %d APPS problems left out: no usable tests", data_dir, unusable)
+        log.warning("%s: %d APPS problems left out: no usable tests", source, unusable)
 
 
 def read_candidates(data_dir: Path) -> Iterator[Candidate]:

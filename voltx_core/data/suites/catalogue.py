@@ -1,15 +1,20 @@
 """The published sets by name: which are here, and loading one."""
 
 import difflib
+import fnmatch
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from voltx_core.data.compression import bare_name
 from voltx_core.data.problem import Problem
 from voltx_core.data.suites import (
     apps,
+    clrs,
+    defects,
+    ds1000,
     humaneval,
     humaneval_x,
     mathqa,
@@ -17,6 +22,7 @@ from voltx_core.data.suites import (
     mbxp,
     multipl_e,
 )
+from voltx_core.data.suites.answers import AnswerItem
 from voltx_core.data.suites.apps import Verify
 from voltx_core.data.suites.discovery import find_published
 from voltx_core.errors import DataError
@@ -56,14 +62,64 @@ SUITES: dict[str, Suite] = {
         )
         for language, pattern in multipl_e.PATTERNS.items()
     },
+    "ds1000": Suite(ds1000.PATTERN, ds1000.load_ds1000, ds1000.SPLITS),
 }
 NAMES = (*SUITES, "apps")
+"""Sets of programs."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSuite:
+    """How one set of questions and answers is recognised and converted."""
+
+    pattern: str
+    load: Callable[[Path], list[AnswerItem]]
+
+
+ANSWER_SUITES: dict[str, AnswerSuite] = {
+    "clrs": AnswerSuite(clrs.PATTERN, clrs.load_clrs),
+    "defects": AnswerSuite(defects.PATTERN, defects.load_defects),
+}
 
 
 def available_suites(data_dir: Path | str) -> list[str]:
     """Names of the sets whose published files lie below ``data_dir``, in a fixed order."""
     root = Path(data_dir)
     return [name for name in NAMES if _is_here(name, root)]
+
+
+def available_answer_suites(data_dir: Path | str) -> list[str]:
+    """Names of the sets of questions and answers that lie below ``data_dir``."""
+    root = Path(data_dir)
+    return [name for name, suite in ANSWER_SUITES.items() if find_published(root, suite.pattern)]
+
+
+def load_answers(name: str, data_dir: Path | str) -> list[AnswerItem]:
+    """Load one set of questions and answers, wherever below ``data_dir`` its file lies.
+
+    Raises:
+        DataError: unknown name, file absent, ambiguous or not as published.
+    """
+    if name not in ANSWER_SUITES:
+        raise DataError(f"There is no set of answers {name!r}. Known: {', '.join(ANSWER_SUITES)}.")
+    root, suite = Path(data_dir), ANSWER_SUITES[name]
+    path = find_published(root, suite.pattern)
+    if path is None:
+        raise _absent(name, root, suite.pattern)
+    return suite.load(path)
+
+
+def recognise(path: Path) -> str | None:
+    """The set that publishes files of this name; None for a name that none or several use."""
+    bare = bare_name(path)
+    found = [
+        name
+        for name, suite in (*SUITES.items(), *ANSWER_SUITES.items())
+        if fnmatch.fnmatchcase(bare, suite.pattern)
+    ]
+    if bare in apps.FILES:
+        found.append("apps")
+    return found[0] if len(found) == 1 else None
 
 
 def load_suite(
@@ -114,7 +170,7 @@ def _is_here(name: str, root: Path) -> bool:
 
 
 def _absent(name: str, root: Path, wanted: str) -> DataError:
-    here = ", ".join(available_suites(root)) or "none"
+    here = ", ".join([*available_suites(root), *available_answer_suites(root)]) or "none"
     return DataError(
         f"{root}: no file {wanted} (plain or compressed), so {name!r} cannot be loaded. "
         f"Put it anywhere below this folder. Sets found here: {here}."

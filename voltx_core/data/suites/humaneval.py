@@ -27,7 +27,9 @@ def load_humaneval(path: Path) -> list[Problem]:
             tests=(f"{row['test'].strip()}\n\ncheck({row['entry_point']})\n",),
             source="humaneval",
             entry_point=row["entry_point"],
-            traits=suite_traits(licence="MIT", split="test", exam=True, train_allowed=False),
+            traits=suite_traits(
+                licence="MIT", split="test", exam=True, train_allowed=False, completion="continues"
+            ),
         )
         for row in published_rows(path, *keys)
     ]

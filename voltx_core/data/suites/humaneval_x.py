@@ -42,6 +42,8 @@ console.assert = (holds, ...words) => {
 };
 """
 
+NODE_MODULE = r"""\brequire\(['"]([^'"]+)['"]\)"""
+
 CRATES = {
     "rand": (r"^use rand::Rng;\n", r"\brand::|\bRng\b|gen_range"),
     "regex": (r"^use regex::Regex;\n", r"\bregex::|\bRegex\b"),
@@ -74,6 +76,7 @@ def _problem(path: Path, row: Row, language: Language) -> Problem:
                 requires.append(crate)
             else:
                 prompt = re.sub(statement, "", prompt, flags=re.MULTILINE)
+    modules = re.findall(NODE_MODULE, row["canonical_solution"]) if language == "javascript" else []
     solution = prompt + row["canonical_solution"]
     if language == "go":
         prompt, solution = without_go_header(prompt), go_module(solution)
@@ -92,7 +95,9 @@ def _problem(path: Path, row: Row, language: Language) -> Problem:
             split="test",
             exam=True,
             train_allowed=False,
+            completion="continues",
             **({"requires": requires} if requires else {}),
+            **({"reference_requires": modules} if modules else {}),
         ),
     )
 

@@ -6,6 +6,7 @@ Published as ``mathqa_python.jsonl``: ``task_id, prompt, canonical_solution, ent
 from pathlib import Path
 
 from voltx_core.data.problem import Problem
+from voltx_core.data.suites.python_entry import foreign_imports
 from voltx_core.data.suites.rows import published_rows, suite_traits, tidy_code
 
 PATTERN = "mathqa*python*.jsonl"
@@ -28,8 +29,14 @@ def load_mathqa(path: Path) -> list[Problem]:
             source="mathqa",
             entry_point=row["entry_point"],
             traits=suite_traits(
-                licence="Apache-2.0", split="train", exam=False, train_allowed=True
+                licence="Apache-2.0",
+                split="train",
+                exam=False,
+                train_allowed=True,
+                completion="continues",
+                **({"reference_requires": packages} if packages else {}),
             ),
         )
         for row in published_rows(path, *keys)
+        for packages in [foreign_imports(row["canonical_solution"])]
     ]

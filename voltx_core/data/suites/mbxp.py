@@ -60,6 +60,7 @@ def load_mbxp(
                     split=row_split,
                     exam=row_split == "test",
                     train_allowed=row_split == "train",
+                    completion="continues",
                 ),
             )
         )

@@ -35,6 +35,10 @@ DECLARED_NAME: dict[Language, str] = {
     "go": r"^func (\w+)\(",
 }
 
+CLOSERS: dict[Language, str] = {"rust": "}\n", "java": "    }\n}\n"}
+"""What the published tests begin with, because generation stops before it: the end of the
+function, and in Java of the class."""
+
 JAVATUPLES_IMPORT = "import org.javatuples.*;\n"
 JAVATUPLES_TYPES = r"\b(?:Unit|Pair|Triplet|Quartet|Quintet)\b"
 JAVA_REQUIRE = """\
@@ -85,6 +89,8 @@ def _problem(path: Path, row: Row, language: Language) -> Problem:
             exam=True,
             train_allowed=False,
             evaluation_only=True,
+            completion="continues",
+            **({"closer": CLOSERS[language]} if language in CLOSERS else {}),
             **({"requires": requires} if requires else {}),
         ),
     )

@@ -1,9 +1,13 @@
-"""Which function of a Python solution its tests call, and with what signature."""
+"""Which function of a Python solution its tests call, with what signature, and what it imports."""
 
 import ast
+import re
+import sys
 from collections.abc import Iterable
 
 from voltx_core.data.python_source import parse_python
+
+_IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+(\w+)", re.MULTILINE)
 
 
 def find_entry_point(code: str, tests: Iterable[str]) -> str | None:
@@ -62,6 +66,11 @@ def lift_method(code: str, class_name: str, name: str) -> str:
     if any(isinstance(node, ast.ClassDef) and node.name == class_name for node in body):
         return f"{code}\n\n{name} = {class_name}().{name}\n"
     return code
+
+
+def foreign_imports(code: str) -> list[str]:
+    """Packages beyond Python's own that ``code``, or a part of a program, imports."""
+    return sorted(set(_IMPORT.findall(code)) - sys.stdlib_module_names)
 
 
 def _called_names(test: str) -> list[str]:
