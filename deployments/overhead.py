@@ -6,21 +6,13 @@ the laptop preset in the store; without one they are null, and ``why`` says so.
 """
 
 import json
-import os
-import platform
-import shutil
 import statistics
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voltx_core.cli.options import AsJson, StoreUrl, console, explained
-from voltx_core.errors import StageError
 
 if TYPE_CHECKING:
     from voltx_core.report.content import WallTime
@@ -43,6 +35,7 @@ def overhead(
 
     Starts a server and workers of its own in a temporary folder, and removes them.
     """
+    from deployments.aside import environment
     from voltx_core.stages.workspace import Workspace
 
     out = console(stderr=as_json)
@@ -101,52 +94,15 @@ def newest_laptop_run(
     return None, None, f"{workspace.url} has no laptop run that did every stage: voltx run --watch"
 
 
-def environment() -> dict[str, Any]:
-    """The machine, with its load: other work on it shows in every figure."""
-    import prefect
-
-    return {
-        "python": platform.python_version(),
-        "prefect": prefect.__version__,
-        "system": f"{platform.system()} {platform.release()}",
-        "processors": os.cpu_count(),
-        "load": os.getloadavg()[0],
-    }
-
-
 def _empty_graphs(repeat: int, timeout_s: float) -> list[float]:
     """Seconds from asking for a run to its end, for graphs whose stages do nothing."""
-    from deployments.client import connect, final_state, start_run
-    from deployments.local import bring_up
+    from deployments.aside import aside
 
     samples = []
-    with _elsewhere() as environ:
-        services = bring_up(lambda _: None, project=Path(environ["VOLTX_HOME"]), environ=environ)
-        with connect(services.api_url) as client:
-            for _ in range(repeat):
-                began = time.monotonic()
-                run = start_run(client, "voltx/full", {"preset": "tiny", "rehearse_s": 0.0})
-                while (end := final_state(client, run.id)) is None:
-                    if time.monotonic() - began > timeout_s:
-                        raise StageError(f"The empty graph took longer than {timeout_s:.0f} s.")
-                    time.sleep(0.25)
-                if end["state"] != "completed":
-                    raise StageError(f"The empty graph failed: {end['why']}")
-                samples.append(time.monotonic() - began)
+    with aside() as there:
+        for _ in range(repeat):
+            began = time.monotonic()
+            run, _ = there.start(rehearse_s=0.0)
+            there.complete(run, timeout_s=timeout_s)
+            samples.append(time.monotonic() - began)
     return samples
-
-
-@contextmanager
-def _elsewhere() -> Iterator[dict[str, str]]:
-    """Home and store in a temporary folder; server and workers there end with the block."""
-    from deployments.local import take_down
-
-    folder = tempfile.mkdtemp(prefix="voltx-overhead-")
-    environ = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
-    environ |= {"VOLTX_HOME": f"{folder}/home", "VOLTX_STORE": f"{folder}/store"}
-    Path(environ["VOLTX_HOME"]).mkdir()
-    try:
-        yield environ
-    finally:
-        take_down(lambda _: None, environ=environ)
-        shutil.rmtree(folder, ignore_errors=True)
