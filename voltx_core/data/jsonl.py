@@ -105,6 +105,22 @@ def read_rows(
         log.warning("%s: %d bad lines skipped", path, skipped)
 
 
+def read_numbered(path: Path | str) -> Iterator[tuple[int, Row]]:
+    """Stream (line number from 1, row), for readers whose own complaints name the line.
+
+    Raises:
+        DataError: at the first line that holds no JSON object.
+    """
+    path = Path(path)
+    for number, line in iterate_lines(path):
+        if line.strip():
+            try:
+                row = _parse(line, first=number == 1)
+            except _BadLine as bad:
+                raise DataError(f"{path}:{number}: {bad} Mend the line.") from None
+            yield number, row
+
+
 def write_problems(path: Path | str, problems: Iterable[Problem]) -> int:
     """Write problems as canonical JSON lines, all or nothing, and return how many.
 

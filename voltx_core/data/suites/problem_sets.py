@@ -1,4 +1,4 @@
-"""The tasks that a user names: a published file, a folder of them, a suite by name, own problems."""
+"""The tasks a user names: a published file, a folder of them, a suite by name, own problems."""
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,19 +57,34 @@ class ProblemSet:
         """The published solutions of a problem, none if it has none."""
         return self.solutions.get(problem.id, (problem.solution,) if problem.solution else ())
 
-    def by_task_id(self) -> dict[str, Task]:
-        """Tasks by every name that samples use for them, in lower case.
+    def directory(self) -> "Directory":
+        """What finds a task by any of the names that samples use for it."""
+        return Directory(self.tasks)
 
-        That is the id, the id as published (``Mbpp/2``, ``MBJP/2``), and what follows any of its
-        slashes, as long as it belongs to one task only: ``2`` and ``2.0`` stay apart, ``0002``
-        and ``2`` do not.
-        """
-        found: dict[str, Task | None] = {}
-        for task in self.tasks:
+
+class Directory:
+    """Tasks by id, and by every other name that belongs to one of them alone.
+
+    Those are the id as published (``Mbpp/2``, ``MBJP/2``), and what follows any slash in it
+    (``2``, and ``0002`` as ``2``), in any case.
+    """
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._by_id = {task.id: task for task in tasks}
+        self._by_name: dict[str, Task | None] = {}
+        for task in tasks:
             for name in _spellings(task):
-                found[name] = None if found.get(name, task) is not task else task
-        found |= {task.id.lower(): task for task in self.tasks}
-        return {name: task for name, task in found.items() if task is not None}
+                ours = self._by_name.setdefault(name, task) is task
+                self._by_name[name] = task if ours else None
+
+    def find(self, name: str) -> Task | None:
+        """The task of that name; None when there is none, or more than one."""
+        return self._by_id.get(name) or self._by_name.get(name.lower())
+
+    def nearest(self, name: str) -> str | None:
+        """An id that looks like a misspelt one."""
+        near = difflib.get_close_matches(name, self._by_id, n=1)
+        return near[0] if near else None
 
 
 def open_sets(target: str, *, suite: str | None, data_dir: Path | None) -> list[ProblemSet]:
