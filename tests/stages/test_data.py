@@ -8,8 +8,9 @@ import pytest
 from voltx_core.config import resolve
 from voltx_core.data.jsonl import read_jsonl, read_problems, write_problems
 from voltx_core.data.problem import Problem
-from voltx_core.errors import DataError
+from voltx_core.errors import DataError, Interrupted
 from voltx_core.stages import data
+from voltx_core.stages.contract import StopFlag
 from voltx_core.stages.fingerprint import external
 
 SMALL = (
@@ -87,6 +88,32 @@ def test_two_runs_make_the_same_bytes(own: Path, stage_run) -> None:
             {p.relative_to(run.folder): p.read_bytes() for p in run.folder.rglob("*.jsonl")}
         )
     assert made[0] == made[1]
+
+
+@pytest.mark.usefixtures("no_data")
+def test_verification_goes_on_where_it_was_interrupted(own: Path, stage_run, monkeypatch) -> None:
+    monkeypatch.setattr(data, "VERIFIED_AT_ONCE", 8)
+    settings = (*SMALL, f"data.corpus={own}/sources")
+    straight = stage_run("data", {}, *settings)
+    data.run(straight)
+    stopped = stage_run("data", {}, *settings, home="verify", stop=(stop := StopFlag()))
+    monkeypatch.setattr(
+        stopped.observer, "progress", lambda done, *_: done == 16 and stop.set("told to")
+    )
+    with pytest.raises(Interrupted):
+        data.run(stopped)
+    resumed = stage_run("data", {}, *settings, home="verify")
+    seen: list[int] = []
+    monkeypatch.setattr(
+        resumed.observer,
+        "progress",
+        lambda done, _total, _unit, note: note == "generated train" and seen.append(done),
+    )
+    data.run(resumed)
+    assert seen[0] == 16
+    for path in straight.folder.rglob("*.jsonl"):
+        again = resumed.folder / path.relative_to(straight.folder)
+        assert again.read_bytes() == path.read_bytes(), path.name
 
 
 def test_exams_come_from_published_sets_and_never_train(published: Path, stage_run) -> None:
