@@ -188,7 +188,8 @@ def _run(slot: Slot, test: str) -> tuple[str, str]:
     program = Program(
         id="probe", code=_ATTACK, tests=(test,), entry_point="attack", limits=Limits(wall_s=30)
     )
-    (order,) = PythonTrial(program).orders()
+    order = PythonTrial(program).next_order()
+    assert order
     slot.submit(CALLS, order.content, order.wall_s, 0.0)
     slot.request.setblocking(True)
     try:

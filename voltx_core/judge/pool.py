@@ -15,7 +15,7 @@ from typing import Self
 
 from voltx_core.data.problem import Language
 from voltx_core.errors import Interrupted, JudgeError
-from voltx_core.judge.cage.zygote import DIED
+from voltx_core.judge.cage.zygote import DIED, FAULT
 from voltx_core.judge.isolation import resolve_level
 from voltx_core.judge.languages import readable_paths
 from voltx_core.judge.program import Program, Verdict
@@ -37,7 +37,7 @@ class _Case:
     index: int
     trial: Trial
     profile: str
-    left: deque[Order]
+    order: Order | None = None
     attempts: int = 0
     wall_s: float = 0.0
     started: float = 0.0
@@ -212,19 +212,16 @@ class _Batch:
             self.add(*judge._trial(program))
 
     def add(self, trial: Trial, profile: str) -> None:
-        case = _Case(len(self._verdicts), trial, profile, deque(trial.orders()))
+        self._queues[profile].append(_Case(len(self._verdicts), trial, profile))
         self._verdicts.append(None)
-        if case.left:
-            self._queues[profile].append(case)
-        else:
-            self._finish(case)
 
     def run(self) -> list[Verdict]:
         try:
             self._fill()
-            while self._running:
+            while self._running or any(self._queues.values()):
                 self._check_stop()
-                self._wait()
+                if self._running:
+                    self._wait()
                 self._fill()
         except BaseException:
             self._abandon()
@@ -236,17 +233,26 @@ class _Batch:
     def _fill(self) -> None:
         """Give every idle slot something to do."""
         for profile, queue in self._queues.items():
-            if not queue:
+            if not self._prepare(queue):
                 continue
             busy = sum(case.profile == profile for case in self._running.values())
             for slot in list(self._judge._slots_for(profile, busy + len(queue))):
-                if not queue:
-                    break
-                if not slot.busy:
+                if not slot.busy and self._prepare(queue):
                     self._begin(slot, queue.popleft())
 
+    def _prepare(self, queue: deque[_Case]) -> bool:
+        """Whether the queue is headed by a case with an order; those without are finished."""
+        while queue:
+            case = queue[0]
+            case.order = case.order or case.trial.next_order()
+            if case.order:
+                return True
+            self._finish(queue.popleft())
+        return False
+
     def _begin(self, slot: Slot, case: _Case) -> None:
-        order = case.left[0]
+        order = case.order
+        assert order
         case.started = time.monotonic()
         self._running[slot] = case
         try:
@@ -289,8 +295,8 @@ class _Batch:
             if wrote and not slot.wants_to_write:
                 self._selector.modify(slot.request, selectors.EVENT_READ, slot)
             return
-        if not reply.taken:
-            self._lose(slot, "the supervisor ended before it took its order")
+        if not reply.taken or reply.ending == FAULT:
+            self._lose(slot, "the machine could not start the program")
             return
         self._unwatch(slot)
         case = self._running.pop(slot)
@@ -304,8 +310,10 @@ class _Batch:
             case.attempts += 1  # most likely the machine's doing (memory): see again
             self._queues[case.profile].appendleft(case)
             return
-        case.trial.take(case.left.popleft(), reply)
-        if case.left:
+        assert case.order
+        case.trial.take(case.order, reply)
+        case.order = case.trial.next_order()
+        if case.order:
             self._queues[case.profile].appendleft(case)
         else:
             self._finish(case)

@@ -39,8 +39,8 @@ class Program:
 
     ``assurance="inproc"`` runs the snippets of a Python program in the candidate's interpreter, for
     tests that hand over class instances. A candidate in that position can pass without solving
-    anything, so it is chosen per problem, from its reference (``voltx_core.judge.settle``), and such
-    verdicts are no rewards.
+    anything, so it is chosen per problem, by its reference (``voltx_core.judge.settle``), and
+    such verdicts are no rewards.
     """
 
     id: str

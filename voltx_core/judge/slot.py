@@ -39,7 +39,8 @@ class Reply:
     """What a slot says about one order.
 
     Attributes:
-        ending: FINISHED, DIED or OVERDUE, as the zygote saw the supervisor end.
+        ending: FINISHED, DIED, OVERDUE or FAULT (the machine could not start the candidate), as
+            the zygote saw the supervisor end.
         exit_code: of the supervisor; negative for a signal.
         report: the supervisor's frame; empty unless it finished.
         taken: the supervisor had read its whole order.

@@ -10,7 +10,15 @@ from voltx_core.judge.cage.zygote import STEPS
 from voltx_core.judge.languages import Command, Recipe
 from voltx_core.judge.program import Outcome, Program, Verdict
 from voltx_core.judge.slot import Reply
-from voltx_core.judge.trial import Order, judge_run, trouble_of, worse
+from voltx_core.judge.trial import (
+    Order,
+    count_passed,
+    judge_run,
+    marks_of,
+    over_limit,
+    trouble_of,
+    worse,
+)
 
 _COMPILE_CPU_S, _COMPILE_WALL_S = 30.0, 120.0
 _COMPILE_OUTPUT = 1 << 20
@@ -24,28 +32,37 @@ class StepsTrial:
         self._program, self._recipe = program, recipe
         self._snippets = [test for test in program.tests if isinstance(test, str)]
         self._pairs = [test for test in program.tests if isinstance(test, StdioTest)]
+        self._left = [self._pairs_order] * bool(self._pairs)
+        self._left += [self._snippets_order] * bool(self._snippets)
         self._nonce = secrets.token_hex(16)
         self._passed = 0
         self._cpu_s = 0.0
         self._worst = (Outcome.PASSED, "")
 
-    def orders(self) -> list[Order]:
-        """One order for the snippets and one for the pairs, where there are any."""
-        program, orders = self._program, []
-        if self._snippets:
-            wrap = harness.WRAPPERS[self._recipe.language]
-            source = wrap(program.setup, program.code, self._snippets)
-            orders.append(self._order("snippets", source, "VoltxTests", [self._nonce]))
-        if self._pairs:
-            source = f"{program.setup}\n{program.code}"
-            stdins = [pair.stdin for pair in self._pairs]
-            orders.append(self._order("pairs", source, harness.main_class(source), stdins))
-        return orders
+    def next_order(self) -> Order | None:
+        """The snippets, then the pairs with the time that is left."""
+        while self._left:
+            build = self._left.pop()
+            if self._cpu_s < self._program.limits.cpu_s:
+                return build()
+            self._note(Outcome.TIMEOUT, "no time was left for the remaining tests")
+        return None
+
+    def _snippets_order(self) -> Order:
+        program = self._program
+        wrap = harness.WRAPPERS[self._recipe.language]
+        source = wrap(program.setup, program.code, self._snippets)
+        return self._order("snippets", source, "VoltxTests", [self._nonce])
+
+    def _pairs_order(self) -> Order:
+        source = f"{self._program.setup}\n{self._program.code}"
+        stdins = [pair.stdin for pair in self._pairs]
+        return self._order("pairs", source, harness.main_class(source), stdins)
 
     def _order(self, about: str, source: str, main: str, stdins: list[str]) -> Order:
         limits = self._program.limits
         steps = []
-        wall_s = limits.wall_s * len(stdins)
+        wall_s = limits.wall_s
         if self._recipe.compile:
             wall_s += _COMPILE_WALL_S
             steps.append(self._compile_step(self._recipe.compile))
@@ -58,13 +75,16 @@ class StepsTrial:
             step = {
                 **self._step(command, argv, limits.memory_mib),
                 "stdin": stdin.encode("utf-8", "surrogatepass"),
-                "cpu_s": float(limits.cpu_s),
-                "wall_s": float(limits.wall_s),
                 "output_bytes": limits.output_kib << 10,
             }
             steps.append(step)
         files = {self._recipe.source: source.encode("utf-8", "surrogatepass")}
-        order = {"files": files, "steps": steps}
+        order = {
+            "files": files,
+            "steps": steps,
+            "cpu_s": limits.cpu_s - self._cpu_s,
+            "wall_s": float(limits.wall_s),
+        }
         return Order(STEPS, encode(order, limit=1 << 30), wall_s, about)
 
     def _compile_step(self, command: Command) -> dict[str, Any]:
@@ -105,23 +125,21 @@ class StepsTrial:
         if order.about == "snippets":
             self._take_snippets(runs[0])
         else:
-            for number, (pair, run) in enumerate(zip(self._pairs, runs, strict=True), 1):
+            for number, (pair, run) in enumerate(zip(self._pairs, runs, strict=False), 1):
                 outcome, detail = judge_run(pair, run)
                 self._passed += outcome is Outcome.PASSED
                 self._note(outcome, f"input {number}: {detail}")
+            if len(runs) < len(self._pairs):
+                self._note(Outcome.TIMEOUT, "no time was left for the remaining inputs")
         return None
 
     def _take_snippets(self, run: dict[str, Any]) -> None:
-        lines = set(run["extra"].decode("ascii", "replace").splitlines())
-        expected = [f"{self._nonce} {n}" for n in range(1, len(self._snippets) + 1)]
-        passed = sum(line in lines for line in expected)
+        passed = count_passed(marks_of(run["extra"], self._nonce), len(self._snippets))
         self._passed += passed
         complaint = _complaint(run)
-        if run["reason"] == "timeout":
-            self._note(Outcome.TIMEOUT, "over its time limit")
-        elif run["reason"] == "output":
-            self._note(Outcome.FAILED, "it wrote more than its output limit")
-        elif passed < len(expected):
+        if run["reason"] != "exited":
+            self._note(*over_limit(run["reason"]))
+        elif passed < len(self._snippets):
             if "SyntaxError" in complaint and not passed and not self._recipe.compile:
                 self._note(Outcome.SYNTAX_ERROR, complaint)
             elif run["exit_code"]:

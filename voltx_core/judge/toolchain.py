@@ -60,8 +60,8 @@ class NotRun:
     def __init__(self, program: Program, why: str) -> None:
         self._program, self._why = program, why
 
-    def orders(self) -> list[Order]:
-        return []
+    def next_order(self) -> Order | None:
+        return None
 
     def take(self, order: Order, reply: Reply) -> None:  # noqa: ARG002 (the protocol's names)
         raise AssertionError("nothing was ordered")

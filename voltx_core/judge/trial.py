@@ -1,12 +1,14 @@
 """One program on its way through the judge: the orders it needs, and the verdict they add up to."""
 
 import dataclasses
+import secrets
 import signal
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from voltx_core.data.problem import StdioTest
 from voltx_core.judge.cage.values import decode, encode
-from voltx_core.judge.cage.zygote import CALLS, DIED, OVERDUE, SCRIPT
+from voltx_core.judge.cage.zygote import BESIDE, CALLS, DIED, OVERDUE, SCRIPT
 from voltx_core.judge.comparison import same_output
 from voltx_core.judge.program import Outcome, Program, Verdict
 from voltx_core.judge.slot import Reply
@@ -22,6 +24,9 @@ _SEVERITY = (
 )
 
 
+_MARKED = ("failed", "crashed", "syntax_error", "not_run")
+
+
 @dataclasses.dataclass(frozen=True)
 class Order:
     """Something to hand to a slot: its kind, the encoded content, the wall limit, what it tries."""
@@ -33,47 +38,76 @@ class Order:
 
 
 class Trial(Protocol):
-    """A program's orders, and the verdict that the replies to them add up to."""
+    """A program's orders, one after the other, and the verdict that the replies add up to."""
 
-    def orders(self) -> list[Order]: ...
-    def take(self, order: Order, reply: Reply) -> None: ...
-    def verdict(self, *, level: str, wall_s: float) -> Verdict: ...
+    def next_order(self) -> Order | None:
+        """What is to be run next; None when nothing is left. Asked once for each order."""
+
+    def take(self, order: Order, reply: Reply) -> None:
+        """Add what a slot saw of one order."""
+
+    def verdict(self, *, level: str, wall_s: float) -> Verdict:
+        """The sum of what was seen."""
 
 
 class PythonTrial:
-    """A Python program: snippets in one split run, stdin/stdout pairs in another."""
+    """A Python program: snippets in one run, stdin/stdout pairs in another, on one budget."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
         self._snippets = [test for test in program.tests if isinstance(test, str)]
         self._pairs = [test for test in program.tests if isinstance(test, StdioTest)]
+        self._left = [self._pairs_order] * bool(self._pairs)
+        if self._snippets:
+            beside = program.assurance == "inproc"
+            self._left.append(self._beside_order if beside else self._calls_order)
+        self._nonce = secrets.token_hex(16)
         self._passed = 0
         self._cpu_s = 0.0
         self._worst = (Outcome.PASSED, "")
 
-    def orders(self) -> list[Order]:
-        """What is to be run; none for a program without tests."""
+    def next_order(self) -> Order | None:
+        """The snippets, then the pairs with the time that is left."""
+        while self._left:
+            build = self._left.pop()
+            cpu_s = self._program.limits.cpu_s - self._cpu_s
+            if cpu_s > 0:
+                return build(cpu_s)
+            self._note(Outcome.TIMEOUT, "no time was left for the remaining tests")
+        return None
+
+    def _calls_order(self, cpu_s: float) -> Order:
+        return self._order(
+            CALLS, cpu_s, tests=self._snippets, entry_point=self._program.entry_point
+        )
+
+    def _beside_order(self, cpu_s: float) -> Order:
+        return self._order(
+            BESIDE,
+            cpu_s,
+            tests=self._snippets,
+            entry_point=self._program.entry_point,
+            nonce=self._nonce,
+            **self._watched(),
+        )
+
+    def _pairs_order(self, cpu_s: float) -> Order:
+        stdins = [pair.stdin for pair in self._pairs]
+        return self._order(SCRIPT, cpu_s, stdins=stdins, **self._watched())
+
+    def _watched(self) -> dict[str, Any]:
         limits = self._program.limits
-        shared: dict[str, Any] = {
+        return {"wall_s": float(limits.wall_s), "output_bytes": limits.output_kib << 10}
+
+    def _order(self, kind: bytes, cpu_s: float, **more: object) -> Order:
+        content = {
             "code": self._program.code,
             "setup": self._program.setup,
-            "cpu_s": float(limits.cpu_s),
-            "memory_mib": limits.memory_mib,
+            "cpu_s": float(cpu_s),
+            "memory_mib": self._program.limits.memory_mib,
+            **more,
         }
-        orders = []
-        if self._snippets:
-            entry_point = self._program.entry_point
-            calls = {**shared, "tests": self._snippets, "entry_point": entry_point}
-            orders.append(Order(CALLS, encode(calls, limit=_MAX_ORDER), limits.wall_s))
-        if self._pairs:
-            script = {
-                **shared,
-                "stdins": [pair.stdin for pair in self._pairs],
-                "wall_s": float(limits.wall_s),
-                "output_bytes": limits.output_kib << 10,
-            }
-            orders.append(Order(SCRIPT, encode(script, limit=_MAX_ORDER), limits.wall_s))
-        return orders
+        return Order(kind, encode(content, limit=_MAX_ORDER), self._program.limits.wall_s)
 
     def take(self, order: Order, reply: Reply) -> None:
         """Add what a slot saw of one order."""
@@ -82,6 +116,8 @@ class PythonTrial:
             self._note(*trouble)
         elif order.kind == CALLS:
             self._take_calls(decode(reply.report))
+        elif order.kind == BESIDE:
+            self._take_beside(decode(reply.report))
         else:
             self._take_runs(decode(reply.report))
 
@@ -89,6 +125,24 @@ class PythonTrial:
         self._passed += seen["passed"]
         self._cpu_s += seen["cpu_s"]
         self._note(Outcome(seen["outcome"]), seen["detail"])
+
+    def _take_beside(self, run: dict[str, Any]) -> None:
+        if "broken" in run:
+            why = f"the tests' own code is broken: {run['broken']}"
+            return self._note(Outcome.NOT_RUN, why)
+        self._cpu_s += run["cpu_s"]
+        marks = marks_of(run["extra"], self._nonce)
+        passed = count_passed(marks, len(self._snippets))
+        self._passed += passed
+        first = next((mark for mark in marks if not mark.isdigit()), "")
+        outcome, _, detail = first.partition(" ")
+        if run["reason"] != "exited":
+            self._note(*over_limit(run["reason"]))
+        elif outcome in _MARKED:
+            self._note(Outcome(outcome), detail)
+        elif passed < len(self._snippets):
+            self._note(Outcome.CRASHED, "the candidate's process ended before all tests had run")
+        return None
 
     def _take_runs(self, runs: list[dict[str, Any]]) -> None:
         for number, (pair, run) in enumerate(zip(self._pairs, runs, strict=False), 1):
@@ -117,7 +171,7 @@ class PythonTrial:
             cpu_s=round(self._cpu_s, 6),
             wall_s=round(wall_s, 6),
             level=level,
-            assurance="split",
+            assurance=self._program.assurance if self._snippets else "split",
         )
 
 
@@ -137,12 +191,28 @@ def trouble_of(reply: Reply) -> tuple[Outcome, str] | None:
     return None
 
 
+def marks_of(extra: bytes, nonce: str) -> list[str]:
+    """What the tests' own harness said on descriptor 3: lines that begin with the nonce."""
+    lines = extra.decode("utf-8", "replace").split("\n")
+    return [line[len(nonce) + 1 :] for line in lines if line.startswith(f"{nonce} ")]
+
+
+def count_passed(marks: Iterable[str], tests: int) -> int:
+    """How many of the tests, numbered from 1, are marked as passed."""
+    return len({str(number) for number in range(1, tests + 1)}.intersection(marks))
+
+
+def over_limit(reason: str) -> tuple[Outcome, str]:
+    """The outcome of a run that its supervisor ended."""
+    if reason == "timeout":
+        return Outcome.TIMEOUT, "over its time limit"
+    return Outcome.FAILED, "it wrote more than its output limit"
+
+
 def judge_run(pair: StdioTest, run: dict[str, Any]) -> tuple[Outcome, str]:
     """Compare one run's output with what it should be; the exit code has no say."""
-    if run["reason"] == "timeout":
-        return Outcome.TIMEOUT, "over its time limit"
-    if run["reason"] == "output":
-        return Outcome.FAILED, "it wrote more than its output limit"
+    if run["reason"] != "exited":
+        return over_limit(run["reason"])
     if run["exit_code"] < 0:
         return Outcome.CRASHED, f"killed by signal {-run['exit_code']}"
     if same_output(run["stdout"].decode("utf-8", "replace"), pair.stdout):

@@ -58,7 +58,7 @@ def _describe(namespace: dict[str, Any], wanted: list[str]) -> tuple[list[str], 
     functions: list[str] = []
     constants: dict[str, Any] = {}
     for name in wanted:
-        value = _resolve(namespace, name)
+        value = resolve(namespace, name)
         if callable(value):
             functions.append(name)
         elif name in namespace:
@@ -69,7 +69,7 @@ def _describe(namespace: dict[str, Any], wanted: list[str]) -> tuple[list[str], 
     return functions, constants
 
 
-def _resolve(namespace: dict[str, Any], name: str) -> Any:
+def resolve(namespace: dict[str, Any], name: str) -> Any:
     """A top-level name, or a method of a fresh ``Solution`` as some exercises have it."""
     if name in namespace:
         return namespace[name]
@@ -93,7 +93,7 @@ def _answer(namespace: dict[str, Any]) -> None:
 def _call(
     namespace: dict[str, Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> bytes:
-    function = _resolve(namespace, name)
+    function = resolve(namespace, name)
     mutable = any(type(value) not in _PLAIN for value in (*args, *kwargs.values()))
     before = encode((args, kwargs), demote=True) if mutable else b""
     result = function(*args, **kwargs)

@@ -17,14 +17,14 @@ from collections.abc import Callable
 from typing import Any
 
 from . import candidate as hostile
+from .assertions import NothingAsserted, run_test
 from .frames import HEADER, read_exact
 from .jail import Jail
-from .process import Process
+from .process import NotStarted, Process
 from .values import decode, encode, overwrite
 
 _MAX_DETAIL = 500
 _CHECKER_MEMORY = 2 << 30
-_COUNTER = "__assertion_ran__"
 
 
 class CandidateGone(BaseException):
@@ -58,9 +58,19 @@ class Candidate:
         self.gone: CandidateGone | None = None
 
     def load(self, order: dict[str, Any]) -> Any:
-        """Send the code and return the candidate's account of how loading it went."""
-        self._send(encode(order, limit=1 << 30))
-        self._receive()  # "confined": from here on its own code uses the time
+        """Send the code and return the candidate's account of how loading it went.
+
+        Raises:
+            NotStarted: the process died before any of the code ran.
+            CandidateGone: it died, or ran out of its budget, since.
+        """
+        try:
+            self._send(encode(order, limit=1 << 30))
+            self._receive()  # "confined": from here on its own code uses the time
+        except CandidateGone as gone:
+            if gone.outcome == "crashed":
+                raise NotStarted(gone.detail) from None
+            raise
         self._process.allow_cpu(order["cpu_s"])
         return self._decoded(self._receive())
 
@@ -244,37 +254,17 @@ def _free_names(trees: list[ast.Module], entry_point: str | None) -> set[str]:
     return {name for name in loaded if not hasattr(builtins, name) or name == entry_point}
 
 
-class _CountAssertions(ast.NodeTransformer):
-    """Adds a call after every assert, so that a test in which none was reached is noticed."""
-
-    found = False
-
-    def visit_Assert(self, node: ast.Assert) -> list[ast.stmt]:
-        self.found = True
-        call = ast.Expr(ast.Call(ast.Name(_COUNTER, ast.Load()), [], []))
-        return [node, ast.fix_missing_locations(ast.copy_location(call, node))]
-
-
 def _run_test(remote: Candidate, tree: ast.Module, namespace: dict[str, Any]) -> str | None:
     """None if the test passed, else why not."""
-    counted = _CountAssertions()
-    tree = counted.visit(tree)
-    ran = 0
-
-    def count() -> None:
-        nonlocal ran
-        ran += 1
-
-    namespace[_COUNTER] = count
     try:
-        exec(compile(tree, "<test>", "exec"), namespace)
+        run_test(tree, namespace)
     except CandidateGone as gone:
         return gone.detail
+    except NothingAsserted as error:
+        return remote.gone.detail if remote.gone else str(error)
     except BaseException as error:
         return _text(error)
-    if remote.gone:  # the test swallowed it
-        return remote.gone.detail
-    return "none of its assertions was reached" if counted.found and not ran else None
+    return remote.gone.detail if remote.gone else None  # the test may have swallowed it
 
 
 def _text(error: BaseException) -> str:

@@ -7,9 +7,10 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from . import candidate
+from . import beside, candidate
 from .frames import HEADER, read_exact
 from .jail import Confinement, Jail, confine
 from .process import Ending, watch
@@ -31,12 +32,9 @@ def run_script(
             break
         limits = Confinement(cpu_s=cpu_left, memory_mib=order["memory_mib"])
 
-        def body(limits: Confinement = limits) -> None:
-            confine(jail, limits)
-            candidate.run_program(order["code"], order["setup"])
-
         ending = watch(
-            body,
+            partial(confine, jail, limits),
+            partial(candidate.run_program, order["code"], order["setup"]),
             stdin.encode("utf-8", "surrogatepass"),
             cpu_s=cpu_left,
             wall_s=end - time.monotonic(),
@@ -55,16 +53,22 @@ def run_steps(
 ) -> None:
     """Write the order's files into scratch, then run its commands one after the other.
 
-    A required step (a compiler) that fails ends the sequence.
+    A required step (a compiler) has limits of its own, and ends the sequence when it fails; the
+    others share the order's budget.
     """
     order = _read_order(request, length, report)
     for name, content in order["files"].items():
         with open(name, "wb") as file:
             file.write(content)
     runs: list[dict[str, Any]] = []
+    cpu_left, wall_left = order["cpu_s"], order["wall_s"]
     for step in order["steps"]:
+        if cpu_left <= 0 or wall_left <= 0:
+            break
+        cpu_s, wall_s = step.get("cpu_s", cpu_left), step.get("wall_s", wall_left)
+        began = time.monotonic()
         limits = Confinement(
-            cpu_s=step["cpu_s"],
+            cpu_s=cpu_s,
             memory_mib=step["memory_mib"],
             may_exec=True,
             may_fork=step["may_fork"],
@@ -72,24 +76,53 @@ def run_steps(
             address_space=step["address_space"],
         )
 
-        def body(step: dict[str, Any] = step, limits: Confinement = limits) -> None:
-            for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores these; exec keeps it
-                signal.signal(number, signal.SIG_DFL)
-            confine(jail, limits)
-            os.execve(step["argv"][0], step["argv"], step["environment"])
-
         ending = watch(
-            body,
+            partial(_confine_command, jail, limits),
+            partial(os.execve, step["argv"][0], step["argv"], step["environment"]),
             step["stdin"],
-            cpu_s=step["cpu_s"],
-            wall_s=step["wall_s"],
+            cpu_s=cpu_s,
+            wall_s=wall_s,
             output_bytes=step["output_bytes"],
             announce=announce,
         )
         runs.append(_as_data(ending))
-        if step["required"] and (ending.exit_code or ending.reason != "exited"):
-            break
+        if step["required"]:
+            if ending.exit_code or ending.reason != "exited":
+                break
+        else:
+            cpu_left -= ending.cpu_s
+            wall_left -= time.monotonic() - began
+            if ending.reason == "timeout":
+                break
     _write_report(report, runs)
+
+
+def run_beside(
+    jail: Jail, request: int, length: int, report: int, announce: Callable[[int], None]
+) -> None:
+    """Run the tests of one Python program in its own interpreter."""
+    order = _read_order(request, length, report)
+    try:
+        trees = beside.parsed(order["tests"])
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return _write_report(report, {"broken": f"{type(error).__name__}: {error}"})
+    limits = Confinement(cpu_s=order["cpu_s"], memory_mib=order["memory_mib"])
+    ending = watch(
+        partial(confine, jail, limits),
+        partial(beside.serve_tests, order["code"], order["setup"], order["entry_point"], trees),
+        order["nonce"].encode("ascii"),
+        cpu_s=order["cpu_s"],
+        wall_s=order["wall_s"],
+        output_bytes=order["output_bytes"],
+        announce=announce,
+    )
+    return _write_report(report, _as_data(ending))
+
+
+def _confine_command(jail: Jail, limits: Confinement) -> None:
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores these, and exec keeps that
+        signal.signal(number, signal.SIG_DFL)
+    confine(jail, limits)
 
 
 def _read_order(request: int, length: int, report: int) -> dict[str, Any]:
@@ -111,7 +144,7 @@ def _as_data(ending: Ending) -> dict[str, Any]:
     }
 
 
-def _write_report(report: int, runs: list[dict[str, Any]]) -> None:
-    frame = encode(runs, limit=_REPORT_LIMIT)
+def _write_report(report: int, seen: object) -> None:
+    frame = encode(seen, limit=_REPORT_LIMIT)
     with open(report, "wb", closefd=False) as file:
         file.write(HEADER.pack(len(frame)) + frame)

@@ -12,6 +12,11 @@ from . import kernel
 from .jail import die_with_parent
 
 _SHORTEST_WAIT_S = 0.004
+_CONFINED = b"C"
+
+
+class NotStarted(Exception):
+    """The machine failed to start a candidate; none of its code ran, so it is not to blame."""
 
 
 class Process:
@@ -24,9 +29,16 @@ class Process:
     def __init__(
         self, body: Callable[[], None], descriptors: list[int], *, cpu_s: float, wall_s: float
     ) -> None:
-        """Fork and run ``body`` with ``descriptors`` as 0, 1, 2 ... and no others open."""
+        """Fork and run ``body`` with ``descriptors`` as 0, 1, 2 ... and no others open.
+
+        Raises:
+            NotStarted: there is no process to be had.
+        """
         supervisor = os.getpid()
-        self.pid = kernel.fork()
+        try:
+            self.pid = kernel.fork()
+        except OSError as error:
+            raise NotStarted(str(error)) from None
         if self.pid == 0:
             try:
                 os.setsid()
@@ -115,6 +127,7 @@ class Ending:
 
 
 def watch(
+    confine: Callable[[], None],
     body: Callable[[], None],
     stdin: bytes,
     *,
@@ -123,10 +136,20 @@ def watch(
     output_bytes: int,
     announce: Callable[[int], None],
 ) -> Ending:
-    """Run ``body`` in a process with piped descriptors 0 to 3 until it ends or is over budget."""
+    """Run ``body`` in a process with piped descriptors 0 to 3 until it ends or is over budget.
+
+    Raises:
+        NotStarted: there was no process, or it did not get through ``confine``.
+    """
+
+    def confined_body() -> None:
+        confine()
+        os.write(3, _CONFINED)
+        body()
+
     pipes = [os.pipe() for _ in range(4)]
     inside = [pipes[0][0], *(write for _, write in pipes[1:])]
-    process = Process(body, inside, cpu_s=cpu_s, wall_s=wall_s)
+    process = Process(confined_body, inside, cpu_s=cpu_s, wall_s=wall_s)
     announce(process.pid)
     for fd in inside:
         os.close(fd)
@@ -165,6 +188,10 @@ def watch(
         os.close(fd)
     if feeding:
         os.close(feed)
+    if reason != "timeout" and not collected[sources[2]].startswith(_CONFINED):
+        why = bytes(collected[sources[1]]).decode("utf-8", "replace")
+        raise NotStarted(why or f"it ended with {exit_code} before it was confined")
+    del collected[sources[2]][: len(_CONFINED)]
     if exit_code == -signal.SIGXCPU:
         reason = "timeout"
     if reason == "exited" and sum(map(len, collected.values())) > output_bytes:

@@ -24,17 +24,24 @@ from collections.abc import Callable
 
 from . import kernel
 from .checker import check
-from .execution import run_script, run_steps
+from .execution import run_beside, run_script, run_steps
 from .frames import ChannelClosed, read_exact, send, write_all
 from .jail import Jail, enter, note_memory, owns_its_uid
+from .process import NotStarted
 from .scratch import empty
 
 ORDER = struct.Struct("<cId")
 TRAILER = struct.Struct("<ccb")
-CALLS, SCRIPT, STEPS = b"c", b"s", b"x"
-FINISHED, DIED, OVERDUE = b"f", b"d", b"o"
+CALLS, BESIDE, SCRIPT, STEPS = b"c", b"b", b"s", b"x"
+FINISHED, DIED, OVERDUE, FAULT = b"f", b"d", b"o", b"e"
 READY, SPENT = b"+", b"-"
 
+_RUNS: dict[bytes, Callable[..., None]] = {
+    BESIDE: run_beside,
+    SCRIPT: run_script,
+    STEPS: run_steps,
+}
+_FAULT_STATUS = 75
 _GRACE_S = 2.0
 _PRELOADED = [
     "abc",
@@ -158,9 +165,10 @@ def _supervise(
         if kind == CALLS:
             check(jail, null, request, length, report, wall_s)
         else:
-            run: Callable[..., None] = run_script if kind == SCRIPT else run_steps
-            run(jail, request, length, report, announce)
+            _RUNS[kind](jail, request, length, report, announce)
         status = 0
+    except NotStarted:
+        status = _FAULT_STATUS
     finally:
         os._exit(status)
 
@@ -180,7 +188,7 @@ def _wait(pid: int, request: int, wall_s: float) -> tuple[bytes, int]:
     exit_code = max(-128, min(127, os.waitstatus_to_exitcode(status)))
     if not events:
         return OVERDUE, exit_code
-    return (FINISHED if exit_code == 0 else DIED), exit_code
+    return {0: FINISHED, _FAULT_STATUS: FAULT}.get(exit_code, DIED), exit_code
 
 
 def _sweep(jail: Jail, pids: int) -> None:
