@@ -34,6 +34,14 @@ def test_the_advantage_compares_each_sample_with_the_others() -> None:
     assert leave_one_out(torch.full((3, 4), 0.7)).abs().max() < 1e-6
 
 
+def test_an_excluded_reward_moves_nothing_and_is_no_baseline() -> None:
+    nan = torch.nan
+    rewards = torch.tensor([[1.0, nan, 0.0, nan], [nan, nan, nan, 1.0], [nan, nan, nan, nan]])
+    expected = torch.zeros(3, 4)
+    expected[0, 0], expected[0, 2] = 1.0, -1.0
+    assert torch.equal(leave_one_out(rewards), expected)
+
+
 def test_a_single_sample_has_no_baseline() -> None:
     with pytest.raises(ValueError, match="at least 2"):
         leave_one_out(torch.ones(3, 1))

@@ -1,13 +1,15 @@
 """Rewards, self-play, consolidation."""
 
+import math
 import random
+from dataclasses import replace
 
 import pytest
 import torch
 
 from voltx_core.alignment.mutation import mutated_problems
-from voltx_core.alignment.rewards import overconfident_share, verified_reward
-from voltx_core.alignment.sleep import decide, forward_forward_loss, graduate
+from voltx_core.alignment.rewards import overconfident_share, pass_rate_reward, verified_reward
+from voltx_core.alignment.sleep import Replay, decide, forward_forward_loss, graduate
 from voltx_core.config.schema import RewardConfig, SoftCoreConfig
 from voltx_core.data.generator import SplitCounts, generate_problems
 from voltx_core.frame import SLOTS, TensorFrame, normalise
@@ -46,6 +48,46 @@ def test_shaped_rewards_never_prefer_giving_up() -> None:
     assert reward(1, 0.0) > reward(0, 0.0)
     assert reward(4, 1.0) > reward(3, 0.0)
     assert reward(0, 0.0) > reward(0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "unusable",
+    [{"assurance": "inproc"}, {"outcome": Outcome.NOT_RUN}],
+    ids=["forgeable", "not executed"],
+)
+def test_a_verdict_that_can_be_forged_or_was_not_run_is_no_reward(unusable: dict) -> None:
+    for passed in (0, 2, 4):
+        found = replace(verdict(passed), **unusable)
+        assert math.isnan(pass_rate_reward(found))
+        for kind in ("table", "shaped"):
+            for safe in (True, False):
+                config = RewardConfig(kind=kind)
+                assert math.isnan(verified_reward(found, 0.9, safe=safe, config=config))
+
+
+def test_sleep_takes_an_excluded_frame_for_neither_good_nor_bad() -> None:
+    frame = TensorFrame.of(torch.zeros(4, SLOTS, 8), torch.ones(4, SLOTS, dtype=torch.bool))
+    forged = replace(verdict(4), assurance="inproc")
+    open_ = replace(verdict(0), outcome=Outcome.NOT_RUN)
+    verdicts = [verdict(4), forged, verdict(0), open_]
+    replay = Replay(frame, frame, torch.tensor([pass_rate_reward(v) for v in verdicts]))
+    assert (replay.good().tolist(), replay.bad().tolist()) == ([0], [2])
+
+
+def test_self_play_keeps_no_problem_whose_verdicts_could_not_be_rewards() -> None:
+    counts = SplitCounts(
+        train=100, validation=5, calibration=5, heldout=5, compositions=5, phrasing=5
+    )
+    train = generate_problems(0, counts)["train"]
+    asked: list[int] = []
+
+    def every_other_beside(problems, codes):  # type: ignore[no-untyped-def]
+        asked.append(len(problems))
+        sides = ["inproc" if n % 2 else "split" for n, _ in enumerate(codes)]
+        return [replace(verdict(4), assurance=side) for side in sides]
+
+    made = mutated_problems(train, 10, random.Random(0), every_other_beside)
+    assert len(made) == (asked[0] + 1) // 2
 
 
 def test_overconfident_errors_are_a_share_of_all_programs() -> None:

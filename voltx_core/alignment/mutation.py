@@ -51,4 +51,9 @@ def mutated_problems(
     if not made:
         return []
     verdicts = judge(made, [p.solution for p in made])
-    return [p for p, verdict in zip(made, verdicts, strict=True) if verdict.passed]
+    # A problem whose verdicts could not be rewards is of no use to play with.
+    return [
+        p
+        for p, verdict in zip(made, verdicts, strict=True)
+        if verdict.passed and verdict.rewardable
+    ]

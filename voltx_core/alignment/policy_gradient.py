@@ -30,7 +30,7 @@ class Attempts:
 
 
 Rewards = Callable[[Attempts], Tensor]
-"""Executes attempts; returns ``[B, k]`` rewards."""
+"""Executes attempts; returns ``[B, k]`` rewards, NaN where excluded."""
 
 
 def unroll(core: SoftCore, query: TensorFrame, steps: int) -> TensorFrame:
@@ -46,8 +46,11 @@ def unroll(core: SoftCore, query: TensorFrame, steps: int) -> TensorFrame:
 def leave_one_out(rewards: Tensor) -> Tensor:
     """Advantage of each sample over the mean of the others, ``[B, k]``.
 
+    A reward that is NaN is excluded: its sample has no advantage and is no baseline for others; a
+    sample without others has none either.
+
     Args:
-        rewards: ``[B, k]``, k >= 2.
+        rewards: ``[B, k]``, k >= 2; NaN where excluded.
 
     Raises:
         ValueError: One sample has no others.
@@ -55,7 +58,11 @@ def leave_one_out(rewards: Tensor) -> Tensor:
     k = rewards.shape[1]
     if k < 2:
         raise ValueError(f"leave-one-out needs at least 2 samples a problem, got {k}")
-    return rewards - (rewards.sum(1, keepdim=True) - rewards) / (k - 1)
+    counted = ~rewards.isnan()
+    others = counted.sum(1, keepdim=True) - 1  # [B, 1]
+    known = rewards.nan_to_num(0.0)
+    baseline = (known.sum(1, keepdim=True) - known) / others.clamp(min=1)
+    return torch.where(counted & (others > 0), known - baseline, 0.0)
 
 
 def sample_attempts(
@@ -99,7 +106,7 @@ def reinforce_loss(
         translator: Frozen.
         query: B frames.
         attempts: What was sampled.
-        rewards: ``[B, k]``.
+        rewards: ``[B, k]``; NaN where excluded.
         temperature: What they were sampled at.
         unrolled_steps: RAR steps that gradients flow through.
     """

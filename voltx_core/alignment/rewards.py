@@ -1,14 +1,23 @@
-"""Rewards of executed programs: the pass rate, the plan's table, and a shaped alternative."""
+"""Rewards of executed programs: the pass rate, the plan's table, and a shaped alternative.
 
+A verdict whose tests ran in the candidate's own process can be forged, and one that was not run
+says nothing: neither is a reward, good or bad. Both give ``EXCLUDED``, which the policy gradient
+leaves out and sleep takes for neither good nor bad.
+"""
+
+import math
 from collections.abc import Sequence
 
 from voltx_core.config.schema import RewardConfig
 from voltx_core.judge import Verdict
 
+EXCLUDED = math.nan
+"""In place of the reward of a verdict that learning must not build on."""
+
 
 def pass_rate_reward(verdict: Verdict) -> float:
-    """Share of tests passed, in [0, 1]."""
-    return verdict.pass_rate
+    """Share of tests passed, in [0, 1], or ``EXCLUDED``."""
+    return verdict.pass_rate if verdict.rewardable else EXCLUDED
 
 
 def verified_reward(verdict: Verdict, gamma: float, *, safe: bool, config: RewardConfig) -> float:
@@ -24,7 +33,12 @@ def verified_reward(verdict: Verdict, gamma: float, *, safe: bool, config: Rewar
         gamma: Certainty in [0, 1] stated before the execution.
         safe: False when the safety guard vetoed the program.
         config: The numbers.
+
+    Returns:
+        The reward; ``EXCLUDED``, also for a vetoed program, if the verdict is not rewardable.
     """
+    if not verdict.rewardable:
+        return EXCLUDED
     if not safe:
         return config.unsafe
     if config.kind == "shaped":

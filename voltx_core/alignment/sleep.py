@@ -25,7 +25,8 @@ class Replay:
     query: TensorFrame
     reached: TensorFrame
     rewards: Tensor
-    """``[N]`` pass rate of the program written from each frame."""
+    """``[N]`` pass rate of the program written from each frame; NaN where excluded, which is
+    neither good nor bad."""
 
     def good(self) -> Tensor:
         """Rows whose program passed everything."""

@@ -79,7 +79,8 @@ def run(run: StageRun) -> StageReport:
             passed = torch.tensor([float(v.passed) for v in verdicts]).mean()
             return config.flow_weight * flow + config.reinforce_weight * policy, {
                 "cosine": parts["cosine"],
-                "reward": rewards.mean(),
+                "reward": rewards.nanmean(),
+                "excluded": rewards.isnan().float().mean(),
                 "passed": passed,
             }
 

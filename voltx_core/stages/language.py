@@ -3,7 +3,8 @@
 A frame says what to do, not in which language. The same abstract tasks exist in every language,
 so a new decoder learns to write, say, Java from the frames of their Python solutions, and from
 the slightly wrong frames that the loop really reaches. The programs are executed by the
-language's own toolchain; where it is missing the result is "not run".
+language's own toolchain; where it is missing the result is "not run". Their tests run in the
+candidate's process, so these verdicts are measured and never learned from.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -215,6 +216,7 @@ def _row(suite: str, language: str, frame: str, verdicts: Any, bootstrap: Any) -
         "suite": suite,
         "language": language,
         "frame": frame,
+        "tests ran": "/".join(sorted({verdict.assurance for verdict in verdicts})),
         "n": interval.n,
         "pass@1": round(interval.mean, 4),
         "low": round(interval.low, 4),
