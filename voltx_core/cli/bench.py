@@ -5,7 +5,7 @@ Benches that need Prefect register themselves as entry points of the group ``vol
 
 from voltx_core.cli.discovery import CommandGroup
 
-BENCHES: dict[str, str] = {}
+BENCHES: dict[str, str] = {"judge": "voltx_core.bench.judge:judge"}
 
 bench = CommandGroup(
     name="bench",

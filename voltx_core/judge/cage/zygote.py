@@ -43,7 +43,7 @@ _RUNS: dict[bytes, Callable[..., None]] = {
 }
 _FAULT_STATUS = 75
 _GRACE_S = 2.0
-_PRELOADED = [
+PRELOADED = [
     "abc",
     "array",
     "bisect",
@@ -96,7 +96,7 @@ def main(specification: str) -> None:
     request, report = given["request"], given["report"]
     try:
         if given["warm"]:
-            for name in _PRELOADED:
+            for name in PRELOADED:
                 importlib.import_module(name)
             random.seed(0)
         _forget_paths(given["hide"], given["library"])
