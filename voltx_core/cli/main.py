@@ -13,10 +13,11 @@ COMMANDS = {
     "status": "voltx_core.cli.status:status",
     "report": "voltx_core.cli.report:report",
     "generate": "voltx_core.cli.generate:generate",
+    "judge": "voltx_core.cli.judge:judge",
     "doctor": "voltx_core.cli.doctor:doctor",
     "bench": "voltx_core.cli.bench:bench",
 }
-ORDER = ("run", "status", "report", "generate", "plan", "doctor", "up", "down", "bench")
+ORDER = ("run", "status", "report", "generate", "judge", "plan", "doctor", "up", "down", "bench")
 """Most wanted first; commands of other packages follow."""
 
 

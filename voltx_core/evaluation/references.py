@@ -14,9 +14,12 @@ from voltx_core.data.suites.answers import AnswerItem, compare
 from voltx_core.data.suites.faults import FAULTS
 from voltx_core.data.suites.problem_sets import ProblemSet, Task
 from voltx_core.evaluation.requirements import unmet
-from voltx_core.judge import Judge, Limits, Outcome, Program, Verdict
+from voltx_core.judge import Judge, Limits, Outcome, Settlement, settle
 
 Progress = Callable[[int, int], None]
+
+_BATCH = 64
+"""References between two words on progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,10 @@ class ReferenceCheck:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
+    """A problem with one of its solutions, and that one's number where there are several."""
+
     problem: Problem
     solution: int | None
-    program: Program
 
 
 def check_references(
@@ -98,7 +102,8 @@ def check_references(
     Args:
         problems: the set.
         judge: what runs them.
-        limits: of each program; generous ones, for the reference defines what is enough.
+        limits: of each program; time is generous whatever they say, for the reference defines
+            what is enough.
         at_most: look at so many tasks, evenly spread; at all by default.
         on_progress: called with (done, all) as programs end.
 
@@ -120,15 +125,19 @@ def check_references(
         elif solutions := problems.references(task):
             numbers = range(1, len(solutions) + 1) if len(solutions) > 1 else [None]
             trials += [
-                _Trial(task, number, Program.of(task, code, limits=limits))
+                _Trial(replace(task, solution=code), number)
                 for number, code in zip(numbers, solutions, strict=True)
             ]
         else:
             check.without_reference += 1
     trials = _reachable(trials, judge, check)
-    verdicts = judge.run([trial.program for trial in trials], on_progress=on_progress)
-    verdicts = _beside(trials, verdicts, judge)
-    _sum_up(trials, verdicts, check)
+    settled: list[Settlement] = []
+    while len(settled) < len(trials):
+        if on_progress:
+            on_progress(len(settled), len(trials))
+        batch = trials[len(settled) : len(settled) + _BATCH]
+        settled += settle([trial.problem for trial in batch], judge, base=limits)
+    _sum_up(list(zip(trials, settled, strict=True)), check)
     return check
 
 
@@ -167,46 +176,34 @@ def _reachable(trials: list[_Trial], judge: Judge, check: ReferenceCheck) -> lis
     return kept
 
 
-def _beside(trials: list[_Trial], verdicts: list[Verdict], judge: Judge) -> list[Verdict]:
-    """Verdicts with a second chance, tests beside the candidate, for Python rows that failed."""
-    again = [
-        number
-        for number, (trial, verdict) in enumerate(zip(trials, verdicts, strict=True))
-        if trial.program.language == "python"
-        and trial.program.assurance == "split"
-        and verdict.outcome in (Outcome.FAILED, Outcome.CRASHED)
-    ]
-    programs = [replace(trials[number].program, assurance="inproc") for number in again]
-    second = dict(zip(again, judge.run(programs), strict=True))
-    return [
-        second[number] if number in second and second[number].passed else verdict
-        for number, verdict in enumerate(verdicts)
-    ]
-
-
-def _sum_up(trials: list[_Trial], verdicts: list[Verdict], check: ReferenceCheck) -> None:
-    by_task: dict[str, list[tuple[_Trial, Verdict]]] = {}
-    for trial, verdict in zip(trials, verdicts, strict=True):
-        by_task.setdefault(trial.problem.id, []).append((trial, verdict))
-    for results in by_task.values():
-        idle = [found for found in results if found[1].outcome is Outcome.NOT_RUN]
-        check.not_run += [_finding(trial, v.outcome, v.detail) for trial, v in idle]
-        ran = [found for found in results if found[1].outcome is not Outcome.NOT_RUN]
-        if not ran:
-            continue
-        check.run += 1
-        passing = [found for found in ran if found[1].passed]
-        refused = [_finding(trial, v.outcome, v.detail) for trial, v in ran if not v.passed]
-        if not passing:
+def _sum_up(results: list[tuple[_Trial, Settlement]], check: ReferenceCheck) -> None:
+    by_task: dict[str, list[tuple[_Trial, Settlement]]] = {}
+    for result in results:
+        by_task.setdefault(result[0].problem.id, []).append(result)
+    for solutions in by_task.values():
+        refused = []
+        for trial, settled in solutions:
+            if settled.verdict.outcome is Outcome.NOT_RUN:
+                check.not_run.append(_finding(trial, Outcome.NOT_RUN, settled.why))
+            elif settled.status == "broken":
+                refused.append(_finding(trial, settled.verdict.outcome, settled.why))
+        passing = [found for found in solutions if found[1].verdict.passed]
+        if passing:
+            check.wrong_solutions += refused
+            _count_passed(passing, check)
+        elif refused:
+            check.run += 1
             check.broken += refused
-            continue
-        check.passed += 1
-        check.wrong_solutions += refused
-        if any(verdict.assurance == "split" for _, verdict in passing):
-            check.split += 1
-        elif passing[0][0].program.language == "python":
-            why = "its tests must run in the candidate's process"
-            check.beside.append(_finding(passing[0][0], Outcome.PASSED, why))
+
+
+def _count_passed(passing: list[tuple[_Trial, Settlement]], check: ReferenceCheck) -> None:
+    check.run += 1
+    check.passed += 1
+    trial, settled = passing[0]
+    if any(found.status == "split" for _, found in passing):
+        check.split += 1
+    elif trial.problem.language == "python":
+        check.beside.append(_finding(trial, Outcome.PASSED, settled.why))
 
 
 def _finding(trial: _Trial, outcome: str, why: str) -> Finding:

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from voltx_core.data.suites.problem_sets import Task
 from voltx_core.data.suites.samples import Sample
 from voltx_core.evaluation.ledger import Ledger
 from voltx_core.evaluation.requirements import unmet
-from voltx_core.judge import Judge, Limits, Outcome, Program
+from voltx_core.judge import Judge, Limits, Outcome, Program, settle
 
 Progress = Callable[[int, int], None]
 
@@ -99,17 +99,19 @@ def judge_samples(
         if (sample.task.id, sample.index, sample.digest) not in known:
             todo.setdefault((sample.task.id, sample.digest), []).append(sample)
     done = len(samples) - sum(map(len, todo.values()))
-    groups, blocked = (
+    groups, tasks = (
         list(todo.values()),
-        _blocked([group[0].task for group in todo.values()], judge),
+        {group[0].task.id: group[0].task for group in todo.values()},
     )
+    blocked = _blocked(tasks.values(), judge)
+    tasks |= _settled([task for task in tasks.values() if task.id not in blocked], judge, limits)
     at, size = 0, _FIRST_BATCH
     while at < len(groups):
         if on_progress:
             on_progress(done, len(samples))
         batch = groups[at : at + size]
         started = time.monotonic()
-        results = _judged(batch, judge, limits, blocked)
+        results = _judged(batch, tasks, judge, limits, blocked)
         ledger.append(asdict(result) for result in results)
         known |= {_key(result): result for result in results}
         at, done = at + len(batch), done + len(results)
@@ -129,7 +131,7 @@ def _known(ledger: Ledger) -> dict[tuple[str, int, str], Result]:
     return {_key(result): result for result in results if result.ran}
 
 
-def _blocked(tasks: Sequence[Task], judge: Judge) -> Mapping[str, str]:
+def _blocked(tasks: Iterable[Task], judge: Judge) -> Mapping[str, str]:
     """Why tasks cannot be judged here, by id: their tests import what the jail does not have."""
     wanted = {
         (task.id, (task.language, package))
@@ -141,13 +143,28 @@ def _blocked(tasks: Sequence[Task], judge: Judge) -> Mapping[str, str]:
     return {task: missing[need] for task, need in sorted(wanted) if need in missing}
 
 
+def _settled(tasks: Sequence[Task], judge: Judge, limits: Limits) -> dict[str, Task]:
+    """Python problems with the verdict mode that their references need, by id."""
+    problems = [
+        task
+        for task in tasks
+        if isinstance(task, Problem) and task.language == "python" and task.solution
+    ]
+    settled = settle(problems, judge, base=limits)
+    return {one.problem.id: one.problem for one in settled if one.status == "inproc"}
+
+
 def _judged(
-    batch: Sequence[Sequence[Sample]], judge: Judge, limits: Limits, blocked: Mapping[str, str]
+    batch: Sequence[Sequence[Sample]],
+    tasks: Mapping[str, Task],
+    judge: Judge,
+    limits: Limits,
+    blocked: Mapping[str, str],
 ) -> list[Result]:
     programs = {
         number: Program.of(task, group[0].code, limits=limits)
         for number, group in enumerate(batch)
-        for task in [group[0].task]
+        for task in [tasks[group[0].task.id]]
         if isinstance(task, Problem) and task.id not in blocked
     }
     verdicts = dict(zip(programs, judge.run(list(programs.values())), strict=True))
