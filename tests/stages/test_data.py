@@ -9,6 +9,7 @@ from voltx_core.config import resolve
 from voltx_core.data.jsonl import read_jsonl, read_problems, write_problems
 from voltx_core.data.problem import Problem
 from voltx_core.errors import DataError, Interrupted
+from voltx_core.evaluation import verdicts
 from voltx_core.stages import data
 from voltx_core.stages.contract import StopFlag
 from voltx_core.stages.fingerprint import external
@@ -92,7 +93,7 @@ def test_two_runs_make_the_same_bytes(own: Path, stage_run) -> None:
 
 @pytest.mark.usefixtures("no_data")
 def test_verification_goes_on_where_it_was_interrupted(own: Path, stage_run, monkeypatch) -> None:
-    monkeypatch.setattr(data, "VERIFIED_AT_ONCE", 8)
+    monkeypatch.setattr(verdicts, "AT_ONCE", 8)
     settings = (*SMALL, f"data.corpus={own}/sources")
     straight = stage_run("data", {}, *settings)
     data.run(straight)
@@ -107,7 +108,9 @@ def test_verification_goes_on_where_it_was_interrupted(own: Path, stage_run, mon
     monkeypatch.setattr(
         resumed.observer,
         "progress",
-        lambda done, _total, _unit, note: note == "generated train" and seen.append(done),
+        lambda done, _total, _unit, note: (
+            note == "references-generated-train" and seen.append(done)
+        ),
     )
     data.run(resumed)
     assert seen[0] == 16

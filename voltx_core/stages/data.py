@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voltx_core.config import VoltxConfig
-from voltx_core.errors import DataError, Interrupted
+from voltx_core.errors import DataError
 from voltx_core.stages.contract import Artifact, StageReport, StageRun, StageSpec
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ EXAMS: dict[str, tuple[str, str | None]] = {
 }
 """Exam name to published suite and split."""
 MIB = 2**20
-VERIFIED_AT_ONCE = 512
-"""References executed between two looks at the clock: about two seconds."""
 PARTS = ("validation", "calibration", "heldout", "compositions", "phrasing", "replay")
 
 
@@ -147,12 +145,17 @@ def _verified(
     run: StageRun, problems: "Sequence[Problem]", title: str, report: StageReport
 ) -> "list[Problem]":
     """Problems whose reference passes its own tests; the others are counted and named."""
+    from voltx_core.evaluation.frames import open_judge
+    from voltx_core.evaluation.verdicts import LastingVerdicts
+
     if not problems:
         return []
     # Phrasings of one task share solution and tests: each pair is executed once.
     distinct = {(p.solution, p.tests): p for p in problems}
-    verdicts = _reference_passes(run, list(distinct.values()), title)
-    passed = {key for key, passes in zip(distinct, verdicts, strict=True) if passes}
+    with open_judge(run.config) as judge:
+        executed = LastingVerdicts(run, judge, f"references-{title.replace(' ', '-')}")
+        verdicts = executed(list(distinct.values()), [code for code, _ in distinct])
+    passed = {key for key, verdict in zip(distinct, verdicts, strict=True) if verdict.passed}
     kept = [p for p in problems if (p.solution, p.tests) in passed]
     dropped = [p.id for p in problems if (p.solution, p.tests) not in passed]
     report.counts[f"{title}: verified"] = len(kept)
@@ -160,34 +163,6 @@ def _verified(
         report.counts[f"{title}: reference fails"] = len(dropped)
         report.notes.append(f"{title}: the reference fails its tests: {', '.join(dropped[:8])}")
     return kept
-
-
-def _reference_passes(run: StageRun, problems: "Sequence[Problem]", title: str) -> list[bool]:
-    """Whether each problem's reference passes its tests, resuming where an earlier process was."""
-    from voltx_core.evaluation.frames import judge_codes, open_judge
-
-    scope = f"verify-{title.replace(' ', '-')}"
-    saved = run.checkpoints.restore(scope)
-    passes: list[bool] = list(saved.meta["passes"]) if saved else []
-    kept = len(passes)
-    with open_judge(run.config) as judge:
-        while len(passes) < len(problems):
-            run.observer.progress(len(passes), len(problems), "references", title)
-            batch = problems[len(passes) : len(passes) + VERIFIED_AT_ONCE]
-            try:
-                run.stop.check()
-                codes = [p.solution or "" for p in batch]
-                verdicts = judge_codes(judge, run.config, batch, codes, run.stop)
-            except Interrupted:
-                if len(passes) > kept:
-                    run.checkpoints.save(scope, len(passes), {}, {"passes": passes})
-                raise
-            passes += [verdict.passed for verdict in verdicts]
-            if run.checkpoints.due():
-                run.checkpoints.save(scope, len(passes), {}, {"passes": passes})
-                kept = len(passes)
-    run.observer.progress(len(problems), len(problems), "references", title)
-    return passes
 
 
 def _augmented(

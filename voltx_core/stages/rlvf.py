@@ -140,7 +140,7 @@ def _material(
 
     from voltx_core.alignment.mutation import mutated_problems
     from voltx_core.data.jsonl import read_problems
-    from voltx_core.evaluation.frames import judge_codes
+    from voltx_core.evaluation.verdicts import LastingVerdicts
     from voltx_core.soft_core.fitting import FrameSet
     from voltx_core.training.randomness import derive
 
@@ -158,10 +158,9 @@ def _material(
         problems,
         round(share * asked),
         random.Random(derive(run.config.seed, "self-play")),
-        lambda made, codes: judge_codes(judge, run.config, made, codes, run.stop),
+        LastingVerdicts(run, judge, "self-play"),
         held_out=held_out,
     )
-    run.stop.check()
     known = round(len(played) * (1 - share) / share) if share and played else len(problems)
     stride = max(1, len(problems) // max(1, known))
     report.counts |= {"self-play problems": len(played)}
@@ -230,7 +229,8 @@ def _reinforce(
         )
         wrong = overconfident_share(verdicts, gammas.tolist(), config.reward.certain)
         return policy + config.flow_weight * flow, {
-            "reward": rewards.mean(),
+            "reward": rewards.nanmean(),
+            "excluded": rewards.isnan().float().mean(),
             "passed": torch.tensor([float(v.passed) for v in verdicts]).mean(),
             "overconfident": torch.tensor(wrong),
             "unsafe": torch.tensor([float(not ok) for ok in safe]).mean(),

@@ -62,6 +62,7 @@ def run(run: StageRun) -> StageReport:
             "replayed": len(slept_on),
             "frames that passed": len(replay.good()),
             "frames that failed": len(replay.bad()),
+            "verdicts excluded": int(replay.rewards.isnan().sum()),
         }
         _consolidate(run, translator, core, slept_on, replay, report)
 
@@ -113,17 +114,16 @@ def _replay(
 ) -> "Replay":
     import torch
 
+    from voltx_core.alignment.rewards import pass_rate_reward
     from voltx_core.alignment.sleep import Replay
-    from voltx_core.evaluation.frames import judge_codes
+    from voltx_core.evaluation.verdicts import LastingVerdicts
 
-    run.observer.progress(0, len(problems), "problems", "replay")
     query = translator.encode([p.query for p in problems])
     with torch.no_grad():
         reached = core.solve(query).frame
     codes = [written.text for written in translator.write(reached)]
-    verdicts = judge_codes(judge, run.config, problems, codes, run.stop)
-    run.stop.check()
-    return Replay(query, reached, torch.tensor([verdict.pass_rate for verdict in verdicts]))
+    verdicts = LastingVerdicts(run, judge, "replay")(problems, codes)
+    return Replay(query, reached, torch.tensor([pass_rate_reward(v) for v in verdicts]))
 
 
 def _consolidate(
