@@ -65,7 +65,11 @@ def terms_of(tasks: Sequence[Task], judge: Judge, limits: Limits) -> dict[str, A
     for task in sorted(tasks, key=lambda task: task.id):
         row = row_from_problem(task) if isinstance(task, Problem) else asdict(task)
         texts.update(canonical_json(row).encode("utf-8", "surrogatepass"))
-    return {"problems": texts.hexdigest(), "limits": asdict(limits), "level": judge.level}
+    return {
+        "problems": texts.hexdigest(),
+        "level": judge.level,
+        **{f"limits.{name}": value for name, value in asdict(limits).items()},
+    }
 
 
 def judge_samples(
