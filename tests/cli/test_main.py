@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-COMMANDS = ("run", "status", "report", "generate", "plan", "doctor", "up", "down", "bench")
+COMMANDS = ("run", "status", "report", "generate", "judge", "plan", "doctor", "up", "down", "bench")
 LIGHT = """
 import sys
 sys.argv = ["voltx", *{arguments!r}]

@@ -17,6 +17,8 @@ from voltx_core.errors import ConfigError, DataError
 
 Row = dict[str, Any]
 
+_BEGINNING = b'{"terms":{'
+
 
 class Ledger:
     """An append-only file of verdicts, open for one writer.
@@ -42,9 +44,7 @@ class Ledger:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
             self._lock()
-            if fresh:
-                os.ftruncate(self._file, 0)
-            self._read(terms)
+            self._read(terms, fresh)
         except BaseException:
             os.close(self._file)
             raise
@@ -73,8 +73,16 @@ class Ledger:
                 f"another place with --report."
             ) from None
 
-    def _read(self, terms: Mapping[str, Any]) -> None:
-        data = Path(f"/proc/self/fd/{self._file}").read_bytes()
+    def _read(self, terms: Mapping[str, Any], fresh: bool) -> None:
+        data = self.path.read_bytes()
+        if data[: len(_BEGINNING)] != _BEGINNING[: len(data)]:
+            # Never empty what somebody else wrote, such as the samples themselves.
+            raise DataError(
+                f"{self.path}: is no ledger of verdicts, and is left as it is. Choose another "
+                f"place with --report."
+            )
+        if fresh:
+            data = b""
         whole, _, cut = data.rpartition(b"\n")
         self.dropped = len(cut)
         lines = whole.split(b"\n") if whole else []
@@ -84,7 +92,7 @@ class Ledger:
             return
         os.ftruncate(self._file, len(data) - len(cut))
         rows = [self._parsed(line, number) for number, line in enumerate(lines, 1)]
-        self._check_terms(rows[0].get("terms"), terms)
+        self._check_terms(rows[0]["terms"], terms)
         self.rows = rows[1:]
 
     def _parsed(self, line: bytes, number: int) -> Row:
@@ -99,12 +107,7 @@ class Ledger:
             raise DataError(f"{self.path}:{number}: not a verdict. Begin anew with --fresh.")
         return row
 
-    def _check_terms(self, found: object, terms: Mapping[str, Any]) -> None:
-        if not isinstance(found, dict):
-            raise DataError(
-                f"{self.path}: its first line says nothing of what was judged, so this is no "
-                f"ledger of verdicts. Choose another place with --report."
-            )
+    def _check_terms(self, found: Row, terms: Mapping[str, Any]) -> None:
         wanted = json.loads(canonical_json(terms))
         if found != wanted:
             keys = sorted({*found, *wanted})
