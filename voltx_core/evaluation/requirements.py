@@ -38,7 +38,7 @@ def unmet(requirements: Iterable[Requirement], judge: Judge) -> dict[Requirement
     wanted = sorted(set(requirements))
     verdicts = judge.run([_probe(language, package) for language, package in wanted])
     return {
-        requirement: f"{requirement[1]} cannot be imported in the jail: {verdict.detail}"
+        requirement: f"{requirement[1]} cannot be imported in the jail: {_gist(verdict.detail)}"
         if verdict.outcome is not Outcome.NOT_RUN
         else verdict.detail
         for requirement, verdict in zip(wanted, verdicts, strict=True)
@@ -56,3 +56,9 @@ def _probe(language: Language, package: str) -> Program:
         entry_point="one",
         limits=_LIMITS,
     )
+
+
+def _gist(detail: str) -> str:
+    """The line of a compiler's or runtime's complaint that says what is wrong."""
+    lines = [line.strip() for line in detail.splitlines() if line.strip()]
+    return next((line for line in lines if "rror" in line), lines[0] if lines else "no reason")

@@ -112,11 +112,9 @@ def load_answers(name: str, data_dir: Path | str) -> list[AnswerItem]:
 def recognise(path: Path) -> str | None:
     """The set that publishes files of this name; None for a name that none or several use."""
     bare = bare_name(path)
-    found = [
-        name
-        for name, suite in (*SUITES.items(), *ANSWER_SUITES.items())
-        if fnmatch.fnmatchcase(bare, suite.pattern)
-    ]
+    patterns = {name: suite.pattern for name, suite in SUITES.items()}
+    patterns |= {name: suite.pattern for name, suite in ANSWER_SUITES.items()}
+    found = [name for name, pattern in patterns.items() if fnmatch.fnmatchcase(bare, pattern)]
     if bare in apps.FILES:
         found.append("apps")
     return found[0] if len(found) == 1 else None
