@@ -40,7 +40,7 @@ ATTACKS = {
     "a ring of operations": "libc(425, 8, 0)",
     "outlive its parent": "libc(157, 1, 0)",
     "a limit beyond its own": "resource.setrlimit(resource.RLIMIT_CPU, (10**6, 10**6))",
-    "a core dump": "resource.setrlimit(resource.RLIMIT_CORE, (1, 1))",
+    "a core dump": "resource.setrlimit(resource.RLIMIT_CORE, (2, 2))",
     "a big file": "open('big', 'wb').truncate(1 << 30)",
 }
 BRIEF = Limits(cpu_s=0.2, wall_s=60.0, memory_mib=64)

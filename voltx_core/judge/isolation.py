@@ -35,7 +35,8 @@ _MISSING = {
     ),
     "seccomp": (
         "scratch has a limit per file, not in total",
-        "candidates run under your own uid, so the number of threads has no limit of its own",
+        "candidates run under your own uid, so Python programs get no threads and those of other "
+        "languages have no limit of their own on them",
         "where the kernel has no Landlock, no path can be opened: only preloaded modules import",
     ),
     "none": ("everything but resource and time limits",),

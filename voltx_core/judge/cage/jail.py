@@ -15,10 +15,11 @@ level      what is in force
 
 All levels: limits on CPU time, address space, file size, descriptors, no core dumps, an own
 session, death with the supervisor. Not enforced yet: one namespace set per run (it is per slot;
-the slot is emptied between runs); a total size of scratch outside ``ns``; a limit on the number
-of threads at ``seccomp`` other than through memory.
+the slot is emptied between runs); a limit of its own on the number of threads at ``seccomp``,
+where the kernel counts them with all others of the user: Python programs get none there.
 """
 
+import contextlib
 import os
 import resource
 import signal
@@ -28,6 +29,8 @@ from . import kernel, landlock, namespaces, seccomp
 
 _MAX_DESCRIPTORS = 64
 _MAX_THREADS = 64
+_MAX_TASKS_TO_COME = 256
+"""How many more threads its user may start elsewhere before a candidate cannot start its own."""
 _MAX_FILE_BYTES = 16 << 20
 
 
@@ -69,7 +72,8 @@ def enter(jail: Jail) -> list[str]:
     Raises:
         OSError: a mechanism that the level requires does not work here.
     """
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Too small for any dump; and unlike 0 it also keeps dumps from a program that collects them.
+    resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
     if jail.level == "none":
         os.chdir(jail.scratch)
         return ["resource limits"]
@@ -114,8 +118,8 @@ def confine(jail: Jail, limits: Confinement) -> None:
     _limit(resource.RLIMIT_DATA, memory + (_data_now() if limits.address_space else 0))
     _limit(resource.RLIMIT_FSIZE, _MAX_FILE_BYTES if not limits.may_chmod else 256 << 20)
     _limit(resource.RLIMIT_NOFILE, _MAX_DESCRIPTORS if not limits.may_exec else 1024)
-    if jail.uid is not None:
-        _limit(resource.RLIMIT_NPROC, _MAX_THREADS)
+    if jail.level != "none":
+        _limit(resource.RLIMIT_NPROC, _MAX_THREADS + _tasks_not_ours(jail))
     if jail.level == "none":
         return
     paths = jail.level != "seccomp" or bool(landlock.abi())
@@ -125,6 +129,7 @@ def confine(jail: Jail, limits: Confinement) -> None:
             may_exec=limits.may_exec,
             may_fork=limits.may_fork,
             may_chmod=limits.may_chmod,
+            may_thread=limits.may_exec or jail.level != "seccomp",
             paths=paths,
         )
     )
@@ -145,11 +150,13 @@ def _limit(which: int, value: int) -> None:
 
 
 _usage: tuple[int, int] | None = None
+_tasks = 0
 
 
-def note_memory() -> None:
-    """Remember what the warm interpreter itself occupies; /proc is out of sight later."""
-    global _usage
+def note_surroundings() -> None:
+    """Remember what the warm interpreter occupies and its user runs; /proc is out of sight later."""
+    global _usage, _tasks
+    _tasks = _count_tasks(os.getuid())
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             pages = [int(number) for number in file.read().split()]
@@ -166,3 +173,27 @@ def _address_space_now() -> int:
 
 def _data_now() -> int:
     return _usage[1] if _usage else 64 << 20
+
+
+def _tasks_not_ours(jail: Jail) -> int:
+    """How many threads of others the kernel counts along with those of this slot."""
+    if jail.uid is not None or (jail.level == "ns" and _counts_by_namespace()):
+        return 0
+    return _tasks + _MAX_TASKS_TO_COME
+
+
+def _counts_by_namespace() -> bool:
+    """Whether this kernel counts the processes of a user namespace by themselves (5.14)."""
+    major, minor = (int(number) for number in os.uname().release.split(".")[:2])
+    return (major, minor) >= (5, 14)
+
+
+def _count_tasks(uid: int) -> int:
+    """Threads of all processes of a user that can be seen."""
+    count = 0
+    with contextlib.suppress(OSError):
+        for name in os.listdir("/proc"):
+            with contextlib.suppress(OSError):  # it has ended
+                if name.isdigit() and os.stat(f"/proc/{name}").st_uid == uid:
+                    count += os.stat(f"/proc/{name}/task").st_nlink - 2
+    return count

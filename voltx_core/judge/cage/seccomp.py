@@ -94,6 +94,10 @@ _KERNEL = [
     "lookup_dcookie",
     "vhangup",
     "mbind",
+    "modify_ldt",
+    "uselib",
+    "sync",
+    "syncfs",
 ]
 _LASTING_OBJECTS = [
     "shmget",
@@ -137,6 +141,19 @@ _OWNERS = [
     "link",
     "linkat",
 ]
+# What a path tells or takes without the file being opened, which Landlock does not see.
+_UNOPENED = [
+    "inotify_init",
+    "inotify_init1",
+    "inotify_add_watch",
+    "getxattr",
+    "lgetxattr",
+    "fgetxattr",
+    "listxattr",
+    "llistxattr",
+    "flistxattr",
+    "truncate",
+]
 _MODES = ["chmod", "fchmod", "fchmodat", "utime", "utimes", "utimensat", "futimesat"]
 _PROCESSES = ("fork", "vfork")
 _SIGNALS = [
@@ -174,10 +191,8 @@ _PATHS = [
     "statx",
     "symlink",
     "symlinkat",
-    "truncate",
     "unlink",
     "unlinkat",
-    "inotify_add_watch",
 ]
 
 _NEW_NAMESPACES = (
@@ -191,7 +206,13 @@ _NEW_NAMESPACES = (
     | kernel.CLONE_NEWTIME
 )
 _F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15
-_TIOCSTI, _FIOSETOWN, _SIOCSPGRP = 0x5412, 0x8901, 0x8902
+_F_SETLEASE, _F_NOTIFY, _F_SETPIPE_SZ = 1024, 1026, 1031
+_AF_UNIX = 1
+_DATAGRAM_BIT = 2  # in SOCK_DGRAM, SOCK_RAW and all that is not a stream: sendto names a receiver
+_KEEP_SIZE = 1  # space beyond the end of a file, which its size limit does not bound
+# What terminals, pipes and sockets are asked by the runtimes of languages.
+_TCGETS, _TIOCGWINSZ, _FIONREAD, _FIONBIO = 0x5401, 0x5413, 0x541B, 0x5421
+_FIONCLEX, _FIOCLEX = 0x5450, 0x5451
 
 
 @dataclass(frozen=True)
@@ -199,33 +220,45 @@ class Condition:
     """A system call refused only for some values of one argument (its low 32 bits).
 
     ``equal``: refused for these values; ``any_bit``: refused when one of these bits is set;
-    ``unless_equal`` / ``unless_bit``: refused except for this value / with this bit.
+    ``unless_equal`` / ``unless_bit``: refused except for these values / with this bit.
     """
 
     call: str
     argument: int
     equal: tuple[int, ...] = ()
     any_bit: int = 0
-    unless_equal: int | None = None
+    unless_equal: tuple[int, ...] = ()
     unless_bit: int = 0
 
 
 def outer_filter() -> bytes:
     """What a zygote and all its descendants never need."""
     denied = [*_NETWORK, *_OTHER_PROCESSES, *_KERNEL, *_LASTING_OBJECTS, *_CREDENTIALS, *_OWNERS]
+    denied += _UNOPENED
     conditions = [
         Condition("clone", 0, any_bit=_NEW_NAMESPACES & ~0x80),  # low byte: the exit signal
-        Condition("prlimit64", 0, unless_equal=0),
-        Condition("sched_setaffinity", 0, unless_equal=0),
-        # signals by way of a descriptor's owner
-        Condition("fcntl", 1, equal=(_F_SETOWN, _F_SETSIG, _F_SETOWN_EX)),
-        Condition("ioctl", 1, equal=(_TIOCSTI, _FIOSETOWN, _SIOCSPGRP)),
+        Condition("prlimit64", 0, unless_equal=(0,)),
+        Condition("sched_setaffinity", 0, unless_equal=(0,)),
+        Condition("socketpair", 0, unless_equal=(_AF_UNIX,)),
+        Condition("socketpair", 1, any_bit=_DATAGRAM_BIT),
+        # signals by way of a descriptor's owner; leases on files of others; memory in pipes
+        Condition(
+            "fcntl",
+            1,
+            equal=(_F_SETOWN, _F_SETSIG, _F_SETOWN_EX, _F_SETLEASE, _F_NOTIFY, _F_SETPIPE_SZ),
+        ),
+        Condition(
+            "ioctl",
+            1,
+            unless_equal=(_TCGETS, _TIOCGWINSZ, _FIONREAD, _FIONBIO, _FIONCLEX, _FIOCLEX),
+        ),
+        Condition("fallocate", 1, any_bit=_KEEP_SIZE),
     ]
     return _assemble(denied, conditions)
 
 
 def inner_filter(
-    pid: int, *, may_exec: bool, may_fork: bool, may_chmod: bool, paths: bool
+    pid: int, *, may_exec: bool, may_fork: bool, may_chmod: bool, may_thread: bool, paths: bool
 ) -> bytes:
     """What the candidate process ``pid`` must not do.
 
@@ -234,11 +267,12 @@ def inner_filter(
         may_exec: allow execve (programs of other languages start by it).
         may_fork: allow child processes (compilers).
         may_chmod: allow file modes and times to be set (linkers).
+        may_thread: allow threads; False where nothing limits how many.
         paths: allow system calls that take a path; False where nothing else fences files.
     """
     denied = list(_SIGNALS)
     conditions = [
-        Condition("tgkill", 0, unless_equal=pid),
+        Condition("tgkill", 0, unless_equal=(pid,)),
         Condition(
             "prctl",
             0,
@@ -256,6 +290,8 @@ def inner_filter(
     if not may_fork:
         denied += _PROCESSES
         conditions.append(Condition("clone", 0, unless_bit=kernel.CLONE_THREAD))
+    if not may_thread:
+        denied.append("clone")
     if not may_chmod:
         denied += _MODES
     if not paths:
@@ -311,8 +347,11 @@ def _condition_body(condition: Condition, refuse: bytes) -> list[bytes]:
         body += [_op(_JEQ, 0, 1, value), refuse]
     if condition.any_bit:
         body += [_op(_JSET, 0, 1, condition.any_bit), refuse]
-    if condition.unless_equal is not None:
-        body += [_op(_JEQ, 1, 0, condition.unless_equal), refuse]
+    allowed = condition.unless_equal
+    for left, value in zip(range(len(allowed), 0, -1), allowed, strict=True):
+        body.append(_op(_JEQ, left, 0, value))  # past the others and the refusal
+    if allowed:
+        body.append(refuse)
     if condition.unless_bit:
         body += [_op(_JSET, 1, 0, condition.unless_bit), refuse]
     # Reload the number: the accumulator holds the argument now.

@@ -26,7 +26,7 @@ from . import kernel
 from .checker import check
 from .execution import run_beside, run_script, run_steps
 from .frames import ChannelClosed, read_exact, send, write_all
-from .jail import Jail, enter, note_memory, owns_its_uid
+from .jail import Jail, enter, note_surroundings, owns_its_uid
 from .process import NotStarted
 from .scratch import empty
 
@@ -100,7 +100,7 @@ def main(specification: str) -> None:
                 importlib.import_module(name)
             random.seed(0)
         _forget_paths(given["hide"], given["library"])
-        note_memory()
+        note_surroundings()
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         enforced = enter(jail)
     except Exception as error:
