@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-from pathlib import Path
 
 import psutil
 import pytest
@@ -54,17 +53,17 @@ def test_a_judge_that_cannot_start_its_slots_says_so_and_scores_nothing(monkeypa
         judge.run([double(1)])
 
 
-def test_closing_leaves_no_process_no_file_and_no_descriptor():
+def test_closing_leaves_no_process_no_file_and_no_descriptor(tmp_path, monkeypatch):
     Judge(workers=1).close()  # what is kept for the whole process is there now
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     processes, descriptors = len(descendants()), len(os.listdir("/proc/self/fd"))
-    folders = set(Path(tempfile.gettempdir()).glob("voltx-judge-*"))
     judge = Judge(workers=2)
     assert all(v.passed for v in judge.run([double(n) for n in range(30)]))
     judge.close()
     judge.close()
     assert len(descendants()) == processes
     assert len(os.listdir("/proc/self/fd")) == descriptors
-    assert set(Path(tempfile.gettempdir()).glob("voltx-judge-*")) <= folders
+    assert list(tmp_path.iterdir()) == []
     with pytest.raises(JudgeError, match="closed"):
         judge.run([double(1)])
 
