@@ -52,6 +52,7 @@ class ReferenceCheck:
             did not run.
         run: references that ran: one a task.
         passed: of those, the tests accepted.
+        answers: the set asks for answers, which are compared and not executed.
         split: of the passed, with tests in another process than the candidate.
         beside: rows that pass only with their tests in the candidate's process.
         broken: tasks with no solution that passes.
@@ -65,6 +66,7 @@ class ReferenceCheck:
     level: str
     without_reference: int = 0
     run: int = 0
+    answers: bool = False
     passed: int = 0
     split: int = 0
     beside: list[Finding] = field(default_factory=list)
@@ -73,11 +75,13 @@ class ReferenceCheck:
     not_run: list[Finding] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """The check for a JSON report; ``passed`` is null when nothing ran."""
+        """The check for a JSON report; ``passed`` and ``split`` are null when nothing ran."""
         row = asdict(self)
         row["place"] = str(self.place)
         if not self.run:
-            row["passed"] = row["split"] = None
+            row["passed"] = None
+        if not self.run or self.answers:
+            row["split"] = None
         return row
 
 
@@ -117,6 +121,7 @@ def check_references(
         tasks=len(problems.tasks),
         tried=len(tasks),
         level=judge.level,
+        answers=isinstance(problems.tasks[0], AnswerItem),
     )
     trials: list[_Trial] = []
     for task in tasks:
