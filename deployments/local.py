@@ -85,6 +85,7 @@ def bring_up(
         running = Running.load(home)
         if running is not None and running.alive():
             _same(running.wanted, layout, environ)
+            (home / ENDING).unlink(missing_ok=True)  # a `voltx down` that was broken off
             wanted, found = running.wanted, "supervisor" in running.alive()
         else:
             wanted, found = _want(home, layout or "one", project or Path.cwd(), environ), False
@@ -121,7 +122,7 @@ def take_down(tell: Tell, *, environ: Mapping[str, str] = os.environ) -> list[st
             return []
         alive = running.alive()
         stopped: list[str] = []
-        (home / ENDING).touch()
+        (home / ENDING).touch()  # from here on nothing is revived, until the next start
         ours = running.wanted.port is not None  # a shared server has runs of other machines
         ours = ours and bool(alive) and healthy(running.wanted.api_url)
         if ours:
@@ -131,9 +132,15 @@ def take_down(tell: Tell, *, environ: Mapping[str, str] = os.environ) -> list[st
             tell(f"Asking {len(runs)} running processes to save and leave...")
             for process in runs:
                 process.send(signal.SIGTERM)
-            if not wait(runs, timeout_s=LEAVE_S):
+            left = wait(runs, timeout_s=LEAVE_S)
+            if not left:
                 stop(runs, grace_s=0.0)
-            stopped.append(f"{len(runs)} processes of a run (progress is saved)")
+            saved = (
+                "progress is saved"
+                if left
+                else f"killed after {LEAVE_S:.0f} s; their last checkpoints are intact"
+            )
+            stopped.append(f"{len(runs)} processes of a run ({saved})")
         if ours:
             for name in _cancel_runs(running.wanted, tell):
                 stopped.append(f"run {name}")

@@ -8,8 +8,9 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -21,7 +22,7 @@ from prefect.states import Cancelled, Completed
 from tasks import children
 from tasks.pulse import Listener, key_of
 from tasks.run import Run
-from voltx_core.errors import StageError
+from voltx_core.errors import StageError, StoreError
 from voltx_core.stages import graph
 from voltx_core.stages.contract import StageSpec
 from voltx_core.stages.lifecycle import execute
@@ -30,6 +31,8 @@ from voltx_core.stages.runs import RunRecord
 from voltx_core.stages.workspace import Workspace
 
 logger = logging.getLogger("voltx_core.dispatch")
+
+T = TypeVar("T")
 
 Waits = tuple[PrefectFuture[Any], ...]
 """What a later stage waits for; a stage that is left out passes on what it would wait for."""
@@ -71,6 +74,10 @@ def dispatch(run: Run, name: str) -> State[Any]:
         reused = execute(name, run.config(), workspace, run_id=run.run_id)
         return Completed(name="Reused", message=f"committed {reused.manifest.created_at}")
     record = RunRecord(workspace.artifacts, run.run_id)
+
+    def note(**facts: str) -> None:
+        record.stage(name, **facts)
+
     with get_client(sync_client=True) as client:
 
         def attempt(number: int) -> State[Any]:
@@ -83,14 +90,14 @@ def dispatch(run: Run, name: str) -> State[Any]:
             saved = workspace.artifacts.progress_steps(name, fingerprint) if fingerprint else ()
             return max(saved, default=0)
 
-        return persist(spec, attempt, record=record, reached=reached, sleep=time.sleep)
+        return persist(spec, attempt, note=note, reached=reached, sleep=time.sleep)
 
 
 def persist(
     spec: StageSpec,
     attempt: Callable[[int], State[Any]],
     *,
-    record: RunRecord,
+    note: Callable[..., None],
     reached: Callable[[], int],
     sleep: Callable[[float], None],
 ) -> State[Any]:
@@ -103,7 +110,7 @@ def persist(
     Args:
         spec: The stage.
         attempt: Carries out the n-th attempt and returns how it ended.
-        record: Where a final failure is written down.
+        note: Writes state and reason into the record of the stage.
         reached: Sequence number of the newest checkpoint, 0 without any.
         sleep: Between attempts.
 
@@ -117,12 +124,12 @@ def persist(
         if state.is_completed():
             return Completed(message=state.message)
         if state.is_cancelled():
-            record.stage(spec.name, state="cancelled", why=state.message or "cancelled")
+            _outlive(partial(note, state="cancelled", why=state.message or "cancelled"))
             return Cancelled(message=state.message)
         if state.name == INTERRUPTED:
             logger.info("%s %s goes on after: %s", spec.number, spec.title, state.message)
             continue
-        if (place := reached()) > furthest:
+        if (place := _outlive(reached) or 0) > furthest:
             furthest, errors = place, []
         errors.append(reason(state))
         logger.warning(
@@ -136,12 +143,22 @@ def persist(
         )
         if len(errors) >= ATTEMPTS:
             why = _why(spec, errors)
-            record.stage(spec.name, state="failed", why=errors[-1])
+            _outlive(partial(note, state="failed", why=errors[-1]))
             raise StageError(why)
         pause_s = BACK_OFF_S[min(len(errors), len(BACK_OFF_S)) - 1]
-        record.stage(spec.name, state="retrying", why=f"in {pause_s:.0f} s, after: {errors[-1]}")
+        soon = f"in {pause_s:.0f} s, after: {errors[-1]}"
+        _outlive(partial(note, state="retrying", why=soon))
         sleep(pause_s)
     raise AssertionError("count() never ends")
+
+
+def _outlive(call: Callable[[], T]) -> T | None:
+    """Call the store; one that is away costs a warning, never the stage that works elsewhere."""
+    try:
+        return call()
+    except StoreError as error:
+        logger.warning("The record of the stage is behind: %s", error)
+        return None
 
 
 def reason(state: State[Any]) -> str:
@@ -153,8 +170,11 @@ def reason(state: State[Any]) -> str:
 
 
 def _committed(run: Run, name: str, workspace: Workspace) -> bool:
+    record = RunRecord(workspace.artifacts, run.run_id)
+    settled = {n: f for n, f in record.fingerprints().items() if n != name}
     ancestry = graph.select(only=[name])
-    return plan(run.config(), workspace.artifacts, stages=ancestry)[name].manifest is not None
+    planned = plan(run.config(), workspace.artifacts, stages=ancestry, pinned=settled)
+    return planned[name].manifest is not None
 
 
 def _why(spec: StageSpec, errors: Sequence[str]) -> str:

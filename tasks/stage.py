@@ -1,5 +1,6 @@
 """The flow `stage`: one stage in a process of its own. Every stage has a deployment of it."""
 
+import logging
 import os
 import signal
 import time
@@ -26,6 +27,8 @@ from voltx_core.stages.lifecycle import execute
 from voltx_core.stages.machine import device
 from voltx_core.stages.runs import RunRecord
 from voltx_core.stages.workspace import Workspace
+
+logger = logging.getLogger("voltx_core.stage")
 
 
 @flow(name="stage", persist_result=False)
@@ -67,7 +70,10 @@ def stage(
             )
         except Interrupted as interruption:
             return _left(str(interruption))
-        publish(finished, workspace)
+        try:
+            publish(finished, workspace)
+        except Exception as error:  # the stage is committed: what the UI lacks is no failure
+            logger.warning("Tables and pictures of %s are not in the UI: %s", name, error)
     return Completed(message=f"{finished.state} as {finished.manifest.fingerprint}")
 
 

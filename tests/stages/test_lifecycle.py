@@ -1,3 +1,4 @@
+import fcntl
 import json
 import shutil
 import threading
@@ -6,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from voltx_core.config import resolve
-from voltx_core.errors import Interrupted, StageError
+from voltx_core.errors import Interrupted, StageError, StoreError
 from voltx_core.stages.contract import StopFlag
 from voltx_core.stages.lifecycle import execute, read_report
+from voltx_core.stages.planning import plan
 from voltx_core.stages.runs import RunRecord, latest
 
 pytestmark = pytest.mark.usefixtures("orchard")
@@ -71,8 +73,48 @@ def test_forced_work_that_fails_leaves_the_earlier_result(orchard, workspace, ti
 def test_an_attempt_after_the_forced_work_was_committed_reuses_it(workspace, tiny):
     run_all(tiny, workspace)
     forced = execute("press", tiny, workspace, run_id="r2", force=True).manifest
+    record = RunRecord(workspace.artifacts, "r2")
+    record.stage("press", state="retrying", why="its process died after the commit")
     again = execute("press", tiny, workspace, run_id="r2", force=True)
-    assert (again.state, again.manifest) == ("reused", forced)
+    assert again.manifest == forced
+    assert record.of("press")["state"] == "committed"
+    assert record.of("press")["report"]["metrics"]["yield"] == 0.75
+
+
+def test_forced_work_does_not_begin_where_another_run_ended(workspace, tiny):
+    first = run_all(tiny, workspace)["press"].manifest
+    work = workspace.work("press", first.fingerprint)
+    (work / "progress" / "7").mkdir(parents=True)
+    (work / "progress" / "7" / "complete.json").write_text("{}")
+    workspace.artifacts.save_progress("press", first.fingerprint, 7, work / "progress" / "7")
+    execute("press", tiny, workspace, run_id="r2", force=True)
+    assert workspace.artifacts.progress_steps("press", first.fingerprint) == []
+    assert not work.exists()
+
+
+def test_what_fails_after_the_commit_leaves_the_stage_committed(workspace, tiny, monkeypatch):
+    run_all(tiny, workspace, names=("seeds",))
+
+    def refuse(*_args, **_settings):
+        raise StoreError("503 from the store")
+
+    monkeypatch.setattr(workspace.artifacts, "prune_progress", refuse)
+    done = execute("press", tiny, workspace, run_id="r1")
+    assert done.state == "committed"
+    assert RunRecord(workspace.artifacts, "r1").of("press")["state"] == "committed"
+
+
+def test_a_process_that_waits_for_another_one_leaves_when_asked(workspace, tiny):
+    run_all(tiny, workspace, names=("seeds",))
+    planned = plan(tiny, workspace.artifacts, stages=("seeds", "press"))["press"]
+    lock = workspace.work("press", planned.fingerprint).with_suffix(".lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    stop = StopFlag()
+    stop.set("told to")
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(Interrupted, match="told to"):
+            execute("press", tiny, workspace, run_id="r1", stop=stop)
 
 
 def test_a_stage_whose_input_is_missing_names_what_to_run(workspace, tiny):

@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Crashed, Failed
 
 from tasks.dispatch import ATTEMPTS, BACK_OFF_S, INTERRUPTED, persist, reason
-from voltx_core.errors import StageError
+from voltx_core.errors import StageError, StoreError
 from voltx_core.stages import graph
 from voltx_core.stages.runs import RunRecord
 from voltx_core.store import ArtifactStore, open_store
@@ -38,7 +38,13 @@ def carry(
     slept: list[float] = []
     spec = graph.specs()["data"]
     left = iter(places)
-    end = persist(spec, attempt, record=record, reached=lambda: next(left, 0), sleep=slept.append)
+    end = persist(
+        spec,
+        attempt,
+        note=lambda **facts: record.stage(spec.name, **facts),
+        reached=lambda: next(left, 0),
+        sleep=slept.append,
+    )
     return end, asked, slept
 
 
@@ -66,6 +72,17 @@ def test_a_stage_that_crashes_in_one_place_is_given_up(record: RunRecord) -> Non
 
     with pytest.raises(StageError, match=f"failed {ATTEMPTS} times with the same error"):
         carry(crashes, record, places=[4, 9, 9, 9])
+
+
+def test_a_store_that_is_away_does_not_end_the_stage() -> None:
+    def away(**_facts: str) -> None:
+        raise StoreError("no answer from the store")
+
+    attempt, asked = going([Crashed(message="killed"), Completed()])
+    state = persist(graph.specs()["data"], attempt, note=away, reached=away, sleep=lambda _: None)
+
+    assert state.is_completed()
+    assert asked == [1, 2]
 
 
 def test_interruptions_are_nobodys_fault_and_never_counted(record: RunRecord) -> None:

@@ -9,6 +9,7 @@ half of the problems fit the certainty, the other half say how honest it is.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from voltx_core.errors import Interrupted
 from voltx_core.stages.contract import Artifact, StageReport, StageRun, StageSpec, Target
 
 if TYPE_CHECKING:
@@ -127,17 +128,26 @@ def solve(
     done = saved.step if saved else 0
     rows: list[Tensor] = [saved.tensors["values"]] if saved else []
     outcomes: list[Tensor] = [saved.tensors["passed"]] if saved else []
+
+    def save() -> None:
+        if rows:
+            tensors = {"values": torch.cat(rows), "passed": torch.cat(outcomes)}
+            run.checkpoints.save(scope, done, tensors, {})
+
     while done < len(problems):
         chunk = problems[done : done + CHUNK]
-        values, passed = _solve_chunk(run, translator, core, codebook, judge, chunk, done)
+        try:
+            run.stop.check()
+            values, passed = _solve_chunk(run, translator, core, codebook, judge, chunk, done)
+        except Interrupted:
+            save()
+            raise
         rows.append(values)
         outcomes.append(passed)
         done += len(chunk)
         run.observer.progress(done, len(problems), "problems", "solving")
-        if done < len(problems) and (run.stop or run.checkpoints.due()):
-            tensors = {"values": torch.cat(rows), "passed": torch.cat(outcomes)}
-            run.checkpoints.save(scope, done, tensors, {})
-            run.stop.check()
+        if done < len(problems) and run.checkpoints.due():
+            save()
     return torch.cat(rows).numpy(), torch.cat(outcomes).numpy()
 
 

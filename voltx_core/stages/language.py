@@ -9,6 +9,7 @@ candidate's process, so these verdicts are measured and never learned from.
 
 from typing import TYPE_CHECKING, Any
 
+from voltx_core.errors import StageError
 from voltx_core.stages.contract import Artifact, StageReport, StageRun, StageSpec, Target
 
 if TYPE_CHECKING:
@@ -49,6 +50,17 @@ def language_spec(number: str, name: str, languages: "tuple[Language, ...]") -> 
             for language in languages
         ),
     )
+
+
+def toolchains(languages: "tuple[Language, ...]") -> dict[str, str]:
+    """What executes the programs on this machine, which decides what can be examined."""
+    from voltx_core.judge.languages import Recipe, find
+
+    found = {language: find(language) for language in languages}
+    return {
+        f"toolchain {language}": recipe.version if isinstance(recipe, Recipe) else "absent"
+        for language, recipe in found.items()
+    }
 
 
 def teach(run: StageRun, languages: "tuple[Language, ...]") -> StageReport:
@@ -177,6 +189,9 @@ def _examine(
     from voltx_core.judge import toolchain
 
     chain = toolchain(language)
+    if not chain.available and toolchains((language,)).popitem()[1] != "absent":
+        # Committing "not run" would outlast the cause, which may be a busy machine.
+        raise StageError(f"{chain.why}. Mend or remove the toolchain, then run again.")
     if not chain.available:
         report.notes.append(f"{TITLES[language]}: programs written but not run: {chain.why}")
         return

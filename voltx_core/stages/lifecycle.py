@@ -7,6 +7,7 @@ manifest, written last, makes a stage exist.
 import fcntl
 import json
 import logging
+import math
 import os
 import shutil
 import time
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from voltx_core.config import VoltxConfig
-from voltx_core.errors import Interrupted, StageError
+from voltx_core.errors import Interrupted, StageError, StoreError
 from voltx_core.stages import graph
 from voltx_core.stages.contract import Observer, StageReport, StageRun, StageSpec, StopFlag
 from voltx_core.stages.fingerprint import code_digests, settings
@@ -26,15 +27,17 @@ from voltx_core.stages.machine import describe, device, pin_threads
 from voltx_core.stages.observer import Fanout, Recorder
 from voltx_core.stages.planning import Planned, input_digests, plan
 from voltx_core.stages.preflight import preflight
+from voltx_core.stages.remote_progress import RemoteProgress, take_over
 from voltx_core.stages.runs import RunRecord
 from voltx_core.stages.workspace import Workspace
-from voltx_core.store import ArtifactEntry, Manifest
-from voltx_core.store.transfer import Mirror
+from voltx_core.store import ArtifactEntry, ArtifactStore, Manifest, Mirror, finite
 
 if TYPE_CHECKING:
     from voltx_core.training.checkpoint import Checkpoints
 
 logger = logging.getLogger(__name__)
+
+LOCK_LOOK_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +80,6 @@ def execute(
     spec = graph.specs()[name]
     ancestry = graph.select(only=[name])
     artifacts = workspace.artifacts
-    # An attempt that died after its commit has done what was forced.
-    force = force and record.of(name).get("state") != "committed"
     settled = {n: f for n, f in record.fingerprints().items() if n != name}
     planned = plan(
         config, artifacts, stages=ancestry, force=(name,) if force else (), pinned=settled
@@ -95,10 +96,16 @@ def execute(
     assert inputs is not None
     sources = {n: m for n in spec.needs if (m := planned[graph.makers()[n]].manifest)}
     work = workspace.work(name, decided.fingerprint)
-    with _exclusive(work):
-        committed = None if force else artifacts.manifest(name, decided.fingerprint)
-        if committed is not None:  # another process was faster while this one waited
+    with _exclusive(work, stop):
+        committed = artifacts.manifest(name, decided.fingerprint)
+        # Another process was faster while this one waited, or an earlier attempt of this run
+        # died after its commit; it has done what was forced then.
+        if committed is not None and (not force or committed.run_id == run_id):
+            _forget_progress(artifacts, name, decided.fingerprint, work)
             return _reuse(spec, decided, workspace, record, committed)
+        if force and not record.of(name).get("started_at"):
+            # What is left of other runs is not what was asked for.
+            _forget_progress(artifacts, name, decided.fingerprint, work)
         logger.info("%s %s runs: %s", spec.number, spec.title, decided.why)
         record.begin(
             name,
@@ -159,19 +166,25 @@ def _work(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with clock("resume"):
-        _pull_progress(spec.name, workspace, fingerprint, work / "progress")
-    recorder = Recorder(work, lambda live: record.live(spec.name, live))
-    with Mirror() as mirror:
+        take_over(artifacts, spec.name, fingerprint, work / "progress")
+    with (
+        Recorder(work, lambda live: record.live(spec.name, live)) as recorder,
+        Mirror(capacity=1) as mirror,
+    ):
+        remote = RemoteProgress(
+            artifacts,
+            spec.name,
+            fingerprint,
+            keep=config.checkpoint.keep,
+            outbox=work / "outbox",
+            mirror=mirror,
+        )
         checkpoints = Checkpoints(
             work / "progress",
             interval_s=config.checkpoint.interval_s,
             keep=config.checkpoint.keep,
             notice_s=config.checkpoint.notice_s,
-            mirror=lambda sequence, path: mirror.submit(
-                lambda: _mirror(
-                    workspace, spec.name, fingerprint, sequence, path, config.checkpoint.keep
-                )
-            ),
+            mirror=remote.send,
         )
         run = StageRun(
             spec=spec,
@@ -183,12 +196,12 @@ def _work(
             observer=Fanout([recorder, *([observer] if observer else [])]),
             stop=stop,
         )
-        with clock("run"):
+        with clock("run"), checkpoints:
             report: StageReport = graph.module(spec.name).run(run)
-        mirror.drain()
     with clock("commit"):
         content = _report(spec, report, clock, started, checkpoints)
-        (folder / "report.json").write_text(json.dumps(content, indent=1, sort_keys=True))
+        text = json.dumps(finite(content), indent=1, sort_keys=True, allow_nan=False)
+        (folder / "report.json").write_text(text)
         curves = work / "metrics.jsonl"
         if curves.exists():
             shutil.copyfile(curves, folder / "metrics.jsonl")
@@ -206,13 +219,14 @@ def _work(
                 environment=describe(run.device, threads),
                 code=code_digests(spec),
                 created_at=_now(),
+                run_id=record.run_id,
             ),
             folder,
             replace=force,
         )
-    artifacts.prune_progress(spec.name, fingerprint, keep=0)
-    shutil.rmtree(work, ignore_errors=True)
-    record.stage(spec.name, state="committed", finished_at=_now(), report=_headline(content))
+    # The stage exists from here on: nothing that fails below may make it look failed.
+    _note(record, spec.name, state="committed", finished_at=_now(), report=_headline(content))
+    _forget_progress(artifacts, spec.name, fingerprint, work)
     logger.info("%s %s committed as %s", spec.number, spec.title, fingerprint)
     return Finished(name=spec.name, state="committed", manifest=manifest, report=content)
 
@@ -229,9 +243,17 @@ def _reuse(
     report = read_report(workspace, manifest)
     why = decided.why if decided.manifest else "another process just committed it"
     logger.info("%s %s reused: %s", spec.number, spec.title, why)
-    known = record.of(spec.name)
-    # A run that is taken up again finds its own results; they stay what this run made.
-    if (known.get("state"), known.get("fingerprint")) != ("committed", manifest.fingerprint):
+    if manifest.run_id == record.run_id:
+        # Taken up again, a run finds its own results; they stay what this run made.
+        if record.of(spec.name).get("state") != "committed":
+            record.stage(
+                spec.name,
+                state="committed",
+                fingerprint=manifest.fingerprint,
+                finished_at=manifest.created_at,
+                report=_headline(report),
+            )
+    else:
         record.stage(
             spec.name,
             state="reused",
@@ -249,30 +271,6 @@ def read_report(workspace: Workspace, manifest: Manifest) -> dict[str, Any]:
     path = workspace.artifacts.fetch_file(manifest, "report.json")
     report: dict[str, Any] = json.loads(path.read_text())
     return report
-
-
-def _pull_progress(stage: str, workspace: Workspace, fingerprint: str, local: Path) -> None:
-    """Bring in a newer remote checkpoint than the local ones, if there is an intact one."""
-    from voltx_core.errors import StoreError
-
-    newest = max((int(p.name) for p in local.glob("[0-9]*") if p.name.isdigit()), default=0)
-    for sequence in reversed(workspace.artifacts.progress_steps(stage, fingerprint)):
-        if sequence <= newest:
-            return
-        try:
-            workspace.artifacts.fetch_progress(stage, fingerprint, sequence, local / str(sequence))
-        except StoreError as error:
-            logger.warning("Remote checkpoint %s of %s passed over: %s", sequence, stage, error)
-        else:
-            logger.info("Took over checkpoint %s of %s from %s", sequence, stage, workspace.url)
-            return
-
-
-def _mirror(
-    workspace: Workspace, stage: str, fingerprint: str, sequence: int, path: Path, keep: int
-) -> None:
-    workspace.artifacts.save_progress(stage, fingerprint, sequence, path)
-    workspace.artifacts.prune_progress(stage, fingerprint, keep)
 
 
 def _report(
@@ -295,6 +293,11 @@ def _report(
         }
         for r in (target.judge(report.metrics) for target in spec.targets)
     ]
+    content["notes"] += [
+        f"{name} is not a number: the work diverged."
+        for name, value in report.metrics.items()
+        if value is not None and not math.isfinite(value)
+    ]
     content["timings_s"] = {
         **{f"stage.{name}": seconds for name, seconds in clock.seconds.items()},
         **report.timings_s,
@@ -310,12 +313,44 @@ def _headline(report: Mapping[str, Any]) -> dict[str, Any]:
     return {key: report[key] for key in ("metrics", "targets", "timings_s")}
 
 
+def _note(record: RunRecord, stage: str, **facts: Any) -> None:
+    """Write down what is already so; the store has it anyway, and a reuse notes it again."""
+    try:
+        record.stage(stage, **facts)
+    except StoreError as error:
+        logger.warning("The record of %s could not be written: %s", stage, error)
+
+
+def _forget_progress(artifacts: ArtifactStore, stage: str, fingerprint: str, work: Path) -> None:
+    """Free the progress of a finished stage, here and in the store."""
+    if work.exists():
+        shutil.rmtree(work, ignore_errors=True)
+    try:
+        artifacts.prune_progress(stage, fingerprint, keep=0)
+    except StoreError as error:
+        logger.warning("Progress of %s stays in the store: %s", stage, error)
+
+
 @contextmanager
-def _exclusive(work: Path) -> Iterator[None]:
-    """One process of this machine at a time works on one fingerprint; the kernel frees the lock."""
+def _exclusive(work: Path, stop: StopFlag) -> Iterator[None]:
+    """One process of this machine at a time works on one fingerprint; the kernel frees the lock.
+
+    Raises:
+        Interrupted: A stop was asked for while another process had it.
+    """
     work.parent.mkdir(parents=True, exist_ok=True)
     with work.with_suffix(".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        waited = False
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not waited:
+                    logger.info("Another process of this machine works on %s; waiting", work)
+                waited = True
+                stop.check()
+                time.sleep(LOCK_LOOK_S)
         yield
 
 

@@ -1,16 +1,25 @@
 """Observers: what a running stage says, kept as JSONL and as a small live record in the store."""
 
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from voltx_core.stages.contract import Observer
+from voltx_core.store import Mirror, finite
+
+logger = logging.getLogger(__name__)
+
+LAST_WORD_S = 20.0
 
 
 class Recorder:
     """Appends metrics to ``metrics.jsonl`` and publishes live progress at most every interval.
+
+    Publishing is the business of a thread of its own: a slow store must not slow the work down,
+    and one that is away costs a warning, never the stage.
 
     Args:
         folder: Where ``metrics.jsonl`` goes.
@@ -31,6 +40,18 @@ class Recorder:
         self._live: dict[str, Any] = {}
         self._published = float("-inf")
         self._started: tuple[float, int, str] | None = None
+        self._mirror = Mirror(capacity=1, name="voltx-recorder", quiet=True)
+        self._written = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.flush()
+
+    def flush(self) -> None:
+        """Wait until the last word is published, unless the store takes very long over it."""
+        self._mirror.drain(LAST_WORD_S)
 
     def progress(self, done: int, total: int, unit: str, note: str = "") -> None:
         now = time.monotonic()
@@ -42,8 +63,14 @@ class Recorder:
         self._tell(now, final=done >= total)
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
-        with self._curves.open("a") as file:
-            file.write(json.dumps({"step": step, **values}) + "\n")
+        line = json.dumps(finite({"step": step, **values}), allow_nan=False)
+        try:
+            with self._curves.open("a") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            if self._written:
+                logger.warning("Curves have gaps: %s cannot be written (%s)", self._curves, error)
+            self._written = False
         self._live.update(step=step, metrics=dict(values))
         self._tell(time.monotonic())
 
@@ -53,7 +80,8 @@ class Recorder:
     def _tell(self, now: float, *, final: bool = False) -> None:
         if final or now - self._published >= self._interval_s:
             self._published = now
-            self._publish(dict(self._live))
+            live = dict(self._live)
+            self._mirror.submit(lambda: self._publish(live), "live progress")
 
 
 class Fanout:

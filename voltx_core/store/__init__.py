@@ -7,6 +7,7 @@ artifacts and progress on top; ``Mirror`` copies in the background.
 from voltx_core.store.address import open_store
 from voltx_core.store.artifacts import ArtifactStore
 from voltx_core.store.digest import sha256_bytes, sha256_file, tree_digest
+from voltx_core.store.json_values import finite
 from voltx_core.store.manifest import ArtifactEntry, FileEntry, Manifest
 from voltx_core.store.objects import (
     CorruptObjectError,
@@ -26,6 +27,7 @@ __all__ = [
     "MissingObjectError",
     "ObjectInfo",
     "Store",
+    "finite",
     "open_store",
     "sha256_bytes",
     "sha256_file",

@@ -16,11 +16,11 @@ of its upload may see that as an error, finds the manifest, and returns it.
 
 import json
 import logging
-import math
 from pathlib import Path
 from typing import Any
 
 from voltx_core.errors import StoreError
+from voltx_core.store.json_values import finite
 from voltx_core.store.keys import check_key, check_name
 from voltx_core.store.manifest import (
     ArtifactEntry,
@@ -164,7 +164,7 @@ class ArtifactStore:
 
         JSON has no NaN and no infinities: they become null, as in every browser.
         """
-        text = json.dumps(_finite(value), indent=2, sort_keys=True, allow_nan=False)
+        text = json.dumps(finite(value), indent=2, sort_keys=True, allow_nan=False)
         self.store.put_bytes(key, text.encode())
 
     def get_json(self, key: str) -> Any | None:
@@ -244,13 +244,3 @@ def _fill(manifest: Manifest, files: dict[str, FileEntry], folder: Path) -> Mani
     return manifest.model_copy(
         update={"artifacts": artifacts, "files": files, "report_sha256": report}
     )
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value

@@ -65,6 +65,8 @@ class Manifest(_Record):
     environment: dict[str, Any] = Field(default_factory=dict)
     code: dict[str, str] = Field(default_factory=dict)
     """Module → SHA-256 of its source, to tell when code changed since."""
+    run_id: str | None = None
+    """The run that did the work."""
     created_at: str = Field(default_factory=now)
 
     def members(self, artifact: str) -> dict[str, FileEntry]:

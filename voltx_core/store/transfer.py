@@ -31,13 +31,16 @@ class Mirror:
     Args:
         capacity: Pieces that may wait.
         name: Name of the thread, seen in stack dumps.
+        quiet: Skipping is as it should be, and only the first failure is worth a warning.
     """
 
-    def __init__(self, capacity: int = 4, name: str = "voltx-mirror") -> None:
+    def __init__(
+        self, capacity: int = 4, name: str = "voltx-mirror", *, quiet: bool = False
+    ) -> None:
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1, not {capacity}")
         self.failures: list[Exception] = []
-        self._capacity, self._name = capacity, name
+        self._capacity, self._name, self._quiet = capacity, name, quiet
         self._waiting: deque[_Work] = deque()
         self._busy = False
         self._thread: threading.Thread | None = None
@@ -62,7 +65,8 @@ class Mirror:
             self._waiting.append(piece)
             if len(self._waiting) > self._capacity:
                 dropped = self._waiting.popleft()
-                logger.warning(
+                logger.log(
+                    logging.DEBUG if self._quiet else logging.WARNING,
                     "the store is slower than the work: skipped %r for a newer one. Save less "
                     "often, or use a faster store.",
                     dropped.title,
@@ -113,5 +117,9 @@ class Mirror:
         try:
             piece.run()
         except Exception as error:  # training outlives a failed copy, whatever failed
+            known = self._quiet and bool(self.failures)
             self.failures.append(error)
-            logger.warning("background work %r failed, going on without: %s", piece.title, error)
+            if not known:
+                logger.warning(
+                    "background work %r failed, going on without: %s", piece.title, error
+                )

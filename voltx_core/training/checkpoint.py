@@ -9,6 +9,7 @@ A save that the training need not wait for is copied in memory and written by a 
 own; ``flush`` waits for it. There is never more than one under way.
 """
 
+import contextvars
 import hashlib
 import json
 import logging
@@ -19,7 +20,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from voltx_core.errors import StoreError
 
@@ -77,6 +78,14 @@ class Checkpoints:
         self._sequence = max(self.sequences(), default=0)
         self._sources: dict[str, Path] | None = None
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """No save is under way when the block is left, however it is left."""
+        if self._writer is not None:
+            self._writer.join()
+
     def due(self) -> bool:
         """Whether the interval has passed since the last save."""
         return self._clock() - self._last >= self.interval_s
@@ -119,8 +128,11 @@ class Checkpoints:
         if wait:
             self._write(scope, copies, text, started)
         else:
+            # With the caller's context, or its log would not know which run it belongs to.
             self._writer = threading.Thread(
-                target=self._write_aside, args=(scope, copies, text, started), name="checkpoint"
+                target=contextvars.copy_context().run,
+                args=(self._write_aside, scope, copies, text, started),
+                name="checkpoint",
             )
             self._writer.start()
         self._last = self._clock()
