@@ -19,7 +19,8 @@ from voltx_core.errors import JudgeError
 from voltx_core.judge.cage.frames import HEADER
 from voltx_core.judge.cage.jail import Jail
 from voltx_core.judge.cage.scratch import empty
-from voltx_core.judge.cage.zygote import DIED, FINISHED, ORDER, READY, TRAILER
+from voltx_core.judge.cage.standing import DIED, FINISHED
+from voltx_core.judge.cage.zygote import ORDER, READY, TRAILER
 from voltx_core.judge.leases import UidLease
 
 _START_TIMEOUT_S = 60.0

@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from voltx_core.data.problem import StdioTest
+from voltx_core.judge.cage.standing import DIED, OVERDUE
 from voltx_core.judge.cage.values import decode, encode
-from voltx_core.judge.cage.zygote import BESIDE, CALLS, DIED, OVERDUE, SCRIPT
+from voltx_core.judge.cage.zygote import BESIDE, CALLS, SCRIPT
 from voltx_core.judge.comparison import same_output
+from voltx_core.judge.preparation import prepare
 from voltx_core.judge.program import Outcome, Program, Verdict
 from voltx_core.judge.slot import Reply
 
@@ -77,8 +79,17 @@ class PythonTrial:
         return None
 
     def _calls_order(self, cpu_s: float) -> Order:
+        entry_point = self._program.entry_point
+        ready = prepare(tuple(self._snippets), self._program.setup, entry_point)
         return self._order(
-            CALLS, cpu_s, tests=self._snippets, entry_point=self._program.entry_point
+            CALLS,
+            cpu_s,
+            before=ready.setup,
+            tests=ready.tests,
+            wanted=ready.wanted,
+            traceless=ready.traceless,
+            broken=ready.broken,
+            entry_point=entry_point,
         )
 
     def _beside_order(self, cpu_s: float) -> Order:

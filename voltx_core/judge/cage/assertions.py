@@ -1,6 +1,7 @@
 """Tests as code that counts its assertions, so that one in which none was reached is no pass."""
 
 import ast
+from types import CodeType
 from typing import Any
 
 _COUNTER = "__assertion_ran__"
@@ -24,19 +25,25 @@ class _Counted(ast.NodeTransformer):
         return [node, ast.fix_missing_locations(ast.copy_location(call, node))]
 
 
-def run_test(tree: ast.Module, namespace: dict[str, Any]) -> None:
+def compile_test(tree: ast.Module) -> tuple[CodeType, bool]:
+    """One test ready to run, and whether it has assertions; the tree is changed."""
+    counted = _Counted()
+    tree = counted.visit(tree)
+    return compile(tree, "<test>", "exec", dont_inherit=True, optimize=0), counted.found
+
+
+def run_compiled(code: CodeType, has_assertions: bool, namespace: dict[str, Any]) -> None:
     """Execute one test.
 
     Args:
-        tree: the parsed test; it is changed.
+        code: and
+        has_assertions: what ``compile_test`` gave.
         namespace: what its names mean; it is changed.
 
     Raises:
         NothingAsserted: it ended well without reaching any of its assertions.
         BaseException: whatever it raised.
     """
-    counted = _Counted()
-    tree = counted.visit(tree)
     ran = 0
 
     def count() -> None:
@@ -44,6 +51,11 @@ def run_test(tree: ast.Module, namespace: dict[str, Any]) -> None:
         ran += 1
 
     namespace[_COUNTER] = count
-    exec(compile(tree, "<test>", "exec"), namespace)
-    if counted.found and not ran:
+    exec(code, namespace)
+    if has_assertions and not ran:
         raise NothingAsserted
+
+
+def run_test(tree: ast.Module, namespace: dict[str, Any]) -> None:
+    """Compile and execute one test; see ``run_compiled``."""
+    run_compiled(*compile_test(tree), namespace)

@@ -7,13 +7,17 @@ test, no expected value and no descriptor but its two ends of the channel.
 import builtins
 import os
 import random
+import struct
 import sys
 import types
 from typing import Any
 
-from .frames import ChannelClosed, receive, send
+from .frames import ChannelClosed, read_exact, receive, send
 from .jail import Confinement, Jail, confine
 from .values import MAX_BYTES, CannotCross, decode, encode
+
+LIMITS = struct.Struct("<dI")
+"""What comes first: CPU seconds and MiB of memory."""
 
 INCOMING, OUTGOING = 3, 4
 FRAME_LIMIT = MAX_BYTES + 4096
@@ -23,20 +27,21 @@ _PLAIN = (int, str, float, bool, type(None), bytes, complex, range)
 
 def serve(jail: Jail) -> None:
     """Load the code that the first frame brings, then answer calls until the channel closes."""
-    order = decode(receive(INCOMING, 1 << 30))
-    confine(jail, Confinement(cpu_s=order["cpu_s"], memory_mib=order["memory_mib"]))
-    send(OUTGOING, encode("confined"))
+    cpu_s, memory_mib = LIMITS.unpack(read_exact(INCOMING, LIMITS.size))
+    confine(jail, Confinement(cpu_s=cpu_s, memory_mib=memory_mib))
+    # That the order was read proves to the checker that confinement is complete.
+    code, setup, wanted = decode(receive(INCOMING, 1 << 30))
     module = fresh_module("candidate")
     try:
-        code = compile(order["code"], "<candidate>", "exec")
+        compiled = compile(code, "<candidate>", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
         send(OUTGOING, encode(("syntax", f"{type(error).__name__}: {error}")))
         return
     try:
-        if order["setup"]:
-            exec(compile(order["setup"], "<setup>", "exec"), module.__dict__)
-        exec(code, module.__dict__)
-        functions, constants = _describe(module.__dict__, order["wanted"])
+        if setup:
+            exec(compile(setup, "<setup>", "exec"), module.__dict__)
+        exec(compiled, module.__dict__)
+        functions, constants = _describe(module.__dict__, wanted)
     except BaseException as error:
         send(OUTGOING, encode(("raised", *describe(error))))
         return

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import kernel
+from . import kernel, quota
 from .jail import die_with_parent
 
 _SHORTEST_WAIT_S = 0.004
@@ -19,16 +19,46 @@ class NotStarted(Exception):
     """The machine failed to start a candidate; none of its code ran, so it is not to blame."""
 
 
-class Process:
-    """One forked process in its own session.
+class Budget:
+    """What a process may still use, as whoever waits for it sees it; no child of one's own needed.
 
     The clock that decides is its CPU time: a wait lasts no longer than the CPU time left (it
     cannot be spent faster by one thread), is then checked and renewed, so nothing is polled.
     """
 
-    def __init__(
-        self, body: Callable[[], None], descriptors: list[int], *, cpu_s: float, wall_s: float
-    ) -> None:
+    def __init__(self, pid: int, *, cpu_s: float, wall_s: float) -> None:
+        self._pid = pid
+        self._cpu_s = cpu_s
+        self._end = time.monotonic() + wall_s
+
+    def time_left(self) -> float:
+        """Seconds until the budget can be over at the earliest; 0 when it is."""
+        cpu_left = self._cpu_s - self._cpu_used()
+        wall_left = self._end - time.monotonic()
+        if cpu_left <= 0 or wall_left <= 0:
+            return 0.0
+        return max(min(cpu_left, wall_left), _SHORTEST_WAIT_S)
+
+    def _cpu_used(self) -> float:
+        try:
+            return kernel.cpu_seconds(self._pid)
+        except OSError:  # it has just ended: the wait that follows will see that
+            return 0.0
+
+    def wait_for(self, poll: select.poll) -> list[tuple[int, int]]:
+        """Events of ``poll``; empty when the budget is over."""
+        while True:
+            left = 0.0 if quota.exceeded() else self.time_left()
+            wait = min(left, quota.INTERVAL_S) if quota.watched() else left
+            events = poll.poll(int(wait * 1000) + 1) if left else []
+            if events or not left:
+                return events
+
+
+class Process:
+    """One forked process in its own session."""
+
+    def __init__(self, body: Callable[[], None], descriptors: list[int]) -> None:
         """Fork and run ``body`` with ``descriptors`` as 0, 1, 2 ... and no others open.
 
         Raises:
@@ -49,45 +79,9 @@ class Process:
                 os.write(2, f"{type(error).__name__}: {error}".encode("utf-8", "replace"))
             finally:
                 os._exit(1)
-        self._cpu_s = cpu_s
-        self._end = time.monotonic() + wall_s
         self.pidfd = os.pidfd_open(self.pid)
         self.exit_code: int | None = None
         self.cpu_used_s = 0.0
-
-    def time_left(self) -> float:
-        """Seconds until the budget can be over at the earliest; 0 when it is."""
-        if self.exit_code is not None:
-            return max(0.0, self._end - time.monotonic())
-        cpu_left = self._cpu_s - self._cpu_used_now()
-        wall_left = self._end - time.monotonic()
-        if cpu_left <= 0 or wall_left <= 0:
-            return 0.0
-        return max(min(cpu_left, wall_left), _SHORTEST_WAIT_S)
-
-    def allow_cpu(self, cpu_s: float) -> None:
-        """From now on the process may use so many CPU seconds more."""
-        self._cpu_s = self._cpu_used_now() + cpu_s
-
-    def _cpu_used_now(self) -> float:
-        try:
-            return kernel.cpu_seconds(self.pid)
-        except OSError:  # it has just ended: the wait that follows will see that
-            return 0.0
-
-    def wait_for(self, poll: select.poll) -> list[tuple[int, int]]:
-        """Events of ``poll``; empty when the budget is over."""
-        while True:
-            left = self.time_left()
-            events = poll.poll(int(left * 1000) + 1) if left else []
-            if events or not left:
-                return events
-
-    def wait_exit(self) -> int | None:
-        """The exit code once the process ends by itself; None if its budget is over first."""
-        poll = select.poll()
-        poll.register(self.pidfd, select.POLLIN)
-        return self.kill() if self.wait_for(poll) else None
 
     def kill(self) -> int:
         """Kill the process and its whole group, reap it, and return its exit code."""
@@ -149,7 +143,8 @@ def watch(
 
     pipes = [os.pipe() for _ in range(4)]
     inside = [pipes[0][0], *(write for _, write in pipes[1:])]
-    process = Process(confined_body, inside, cpu_s=cpu_s, wall_s=wall_s)
+    process = Process(confined_body, inside)
+    budget = Budget(process.pid, cpu_s=cpu_s, wall_s=wall_s)
     announce(process.pid)
     for fd in inside:
         os.close(fd)
@@ -165,7 +160,7 @@ def watch(
     pending = memoryview(stdin)
     reason, feeding = "", True
     while not reason:
-        events = process.wait_for(poll)
+        events = budget.wait_for(poll)
         if not events:
             reason = "timeout"
         for fd, _ in events:

@@ -1,12 +1,13 @@
-"""The zygote: a small warm interpreter that locks itself in and forks one supervisor per program.
+"""The zygote: a small warm interpreter that locks itself in and forks the processes of each run.
 
-It never reads a program or a test: the supervisor takes the order from the wire after the
-candidate has been forked, so nothing of one run can be found in the memory of the next. The
+It never reads a program or a test. For calls it forks a candidate and hands its ends to a checker
+that stands by; for everything else it forks a supervisor, which forks the candidates. Either takes
+the order from the wire itself, so nothing of one run can be found in the memory of the next. The
 zygote only knows how long a run may last, ends what outlives it, and empties the scratch folder.
 
 Wire, on the request socket: the judge sends ``ORDER`` (kind, length of what follows, wall limit)
-and that many bytes for the supervisor; the zygote answers ``TRAILER`` once everything is over.
-The supervisor writes ``R`` and one frame to the report pipe.
+and that many bytes of order; the zygote answers ``TRAILER`` once everything is over. The checker
+or supervisor writes ``R`` and one frame to the report pipe.
 """
 
 import contextlib
@@ -23,17 +24,16 @@ import traceback
 from collections.abc import Callable
 
 from . import kernel
-from .checker import check
 from .execution import run_beside, run_script, run_steps
 from .frames import ChannelClosed, read_exact, send, write_all
 from .jail import Jail, enter, note_surroundings, owns_its_uid
 from .process import NotStarted
 from .scratch import empty
+from .standing import DIED, FAULT, FINISHED, OVERDUE, StandingChecker
 
 ORDER = struct.Struct("<cId")
 TRAILER = struct.Struct("<ccb")
 CALLS, BESIDE, SCRIPT, STEPS = b"c", b"b", b"s", b"x"
-FINISHED, DIED, OVERDUE, FAULT = b"f", b"d", b"o", b"e"
 READY, SPENT = b"+", b"-"
 
 _RUNS: dict[bytes, Callable[..., None]] = {
@@ -127,32 +127,39 @@ def _forget_paths(hidden: str, library: str | None) -> None:
 def _serve(jail: Jail, null: int, request: int, report: int) -> None:
     pids, announced = os.pipe()
     os.set_blocking(pids, False)
+    checker = StandingChecker(jail, null, request, report)
     while True:
         try:
             kind, length, wall_s = ORDER.unpack(read_exact(request, ORDER.size))
         except (ChannelClosed, ConnectionResetError):
             return
-        pid = kernel.fork()
-        if pid == 0:
-            _supervise(jail, null, request, report, announced, kind, length, wall_s)
-        how, exit_code = _wait(pid, request, wall_s + _GRACE_S)
+        if kind == CALLS:
+            how, exit_code = _check(checker, length, wall_s + _GRACE_S)
+        else:
+            pid = kernel.fork()
+            if pid == 0:
+                _supervise(jail, request, report, announced, kind, length)
+            how, exit_code = _wait(pid, request, wall_s + _GRACE_S)
         _sweep(jail, pids)
         clean = _empty_scratch()
         with contextlib.suppress(BrokenPipeError):
-            write_all(request, TRAILER.pack(how, READY if clean else SPENT, exit_code))
+            write_all(
+                request,
+                TRAILER.pack(how, READY if clean else SPENT, max(-128, min(127, exit_code))),
+            )
         if not clean:
             return
 
 
+def _check(checker: StandingChecker, length: int, wall_s: float) -> tuple[bytes, int]:
+    try:
+        return checker.judge(length, wall_s)
+    except NotStarted:
+        return FAULT, 0
+
+
 def _supervise(
-    jail: Jail,
-    null: int,
-    request: int,
-    report: int,
-    announced: int,
-    kind: bytes,
-    length: int,
-    wall_s: float,
+    jail: Jail, request: int, report: int, announced: int, kind: bytes, length: int
 ) -> None:
     """The child's whole life; never returns."""
 
@@ -162,10 +169,7 @@ def _supervise(
     status = 1
     try:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-        if kind == CALLS:
-            check(jail, null, request, length, report, wall_s)
-        else:
-            _RUNS[kind](jail, request, length, report, announce)
+        _RUNS[kind](jail, request, length, report, announce)
         status = 0
     except NotStarted:
         status = _FAULT_STATUS
@@ -185,7 +189,7 @@ def _wait(pid: int, request: int, wall_s: float) -> tuple[bytes, int]:
         os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
     os.close(pidfd)
-    exit_code = max(-128, min(127, os.waitstatus_to_exitcode(status)))
+    exit_code = os.waitstatus_to_exitcode(status)
     if not events:
         return OVERDUE, exit_code
     return {0: FINISHED, _FAULT_STATUS: FAULT}.get(exit_code, DIED), exit_code
