@@ -15,7 +15,8 @@ from typing import Self
 
 from voltx_core.data.problem import Language
 from voltx_core.errors import Interrupted, JudgeError
-from voltx_core.judge.cage.standing import DIED, FAULT
+from voltx_core.judge.builds import BuildStore
+from voltx_core.judge.cage.zygote import DIED, FAULT
 from voltx_core.judge.isolation import resolve_level
 from voltx_core.judge.languages import readable_paths
 from voltx_core.judge.program import Program, Verdict
@@ -75,6 +76,7 @@ class Judge:
         self._home = Path(tempfile.mkdtemp(prefix="voltx-judge-"))
         self._home.chmod(0o711)
         self._slots: dict[str, list[Slot]] = {_PYTHON: [], _OTHER: []}
+        self.builds = BuildStore()
         self._count = 0
         self._lock = threading.Lock()
         self._closed = False
@@ -171,7 +173,7 @@ class Judge:
         recipe = proven_recipe(program.language, self.level, self._execute)
         if isinstance(recipe, str):
             return NotRun(program, recipe), _OTHER
-        return StepsTrial(program, recipe), _OTHER
+        return StepsTrial(program, recipe, self.builds), _OTHER
 
     def _execute(self, trials: Iterable[Trial]) -> list[Verdict]:
         """Run trials of other languages outside any batch: a toolchain's proof."""

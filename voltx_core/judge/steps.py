@@ -5,6 +5,7 @@ from typing import Any
 
 from voltx_core.data.problem import StdioTest
 from voltx_core.judge import harness
+from voltx_core.judge.builds import Build, BuildStore, build_key
 from voltx_core.judge.cage.values import decode, encode
 from voltx_core.judge.cage.zygote import STEPS
 from voltx_core.judge.languages import Command, Recipe
@@ -28,8 +29,9 @@ _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": ".", "TMPDIR
 class StepsTrial:
     """Snippets run in one harness with the candidate; stdin/stdout pairs as whole programs."""
 
-    def __init__(self, program: Program, recipe: Recipe) -> None:
-        self._program, self._recipe = program, recipe
+    def __init__(self, program: Program, recipe: Recipe, builds: BuildStore) -> None:
+        self._program, self._recipe, self._builds = program, recipe, builds
+        self._building = ""  # key of the build that the current order makes
         self._snippets = [test for test in program.tests if isinstance(test, str)]
         self._pairs = [test for test in program.tests if isinstance(test, StdioTest)]
         self._left = [self._pairs_order] * bool(self._pairs)
@@ -43,29 +45,41 @@ class StepsTrial:
         """The snippets, then the pairs with the time that is left."""
         while self._left:
             build = self._left.pop()
-            if self._cpu_s < self._program.limits.cpu_s:
-                return build()
-            self._note(Outcome.TIMEOUT, "no time was left for the remaining tests")
+            if self._cpu_s >= self._program.limits.cpu_s:
+                self._note(Outcome.TIMEOUT, "no time was left for the remaining tests")
+            elif order := build():
+                return order
         return None
 
-    def _snippets_order(self) -> Order:
+    def _snippets_order(self) -> Order | None:
         program = self._program
         wrap = harness.WRAPPERS[self._recipe.language]
         source = wrap(program.setup, program.code, self._snippets)
         return self._order("snippets", source, "VoltxTests", [self._nonce])
 
-    def _pairs_order(self) -> Order:
+    def _pairs_order(self) -> Order | None:
         source = f"{self._program.setup}\n{self._program.code}"
         stdins = [pair.stdin for pair in self._pairs]
         return self._order("pairs", source, harness.main_class(source), stdins)
 
-    def _order(self, about: str, source: str, main: str, stdins: list[str]) -> Order:
-        limits = self._program.limits
+    def _order(self, about: str, source: str, main: str, stdins: list[str]) -> Order | None:
+        """The order, without compilation if it is known; None if it is known to fail."""
+        limits, compiler = self._program.limits, self._recipe.compile
+        files = {self._recipe.source: source.encode("utf-8", "surrogatepass")}
         steps = []
         wall_s = limits.wall_s
-        if self._recipe.compile:
-            wall_s += _COMPILE_WALL_S
-            steps.append(self._compile_step(self._recipe.compile))
+        if compiler:
+            key = build_key(self._recipe.version, compiler.argv, files[self._recipe.source])
+            build = self._builds.get(key)
+            if build and build.complaint:
+                self._note(Outcome.SYNTAX_ERROR, build.complaint)
+                return None
+            self._building = "" if build else key
+            if build:
+                files = build.files
+            else:
+                wall_s += _COMPILE_WALL_S
+                steps.append(self._compile_step(compiler))
         for stdin in stdins:
             command = self._recipe.run
             argv = [
@@ -78,7 +92,6 @@ class StepsTrial:
                 "output_bytes": limits.output_kib << 10,
             }
             steps.append(step)
-        files = {self._recipe.source: source.encode("utf-8", "surrogatepass")}
         order = {
             "files": files,
             "steps": steps,
@@ -91,6 +104,7 @@ class StepsTrial:
         return {
             **self._step(command, list(command.argv), command.memory_floor_mib),
             "required": True,
+            "makes": self._recipe.makes,
             "may_fork": True,
             "stdin": b"",
             "cpu_s": _COMPILE_CPU_S,
@@ -114,12 +128,8 @@ class StepsTrial:
         if trouble:
             return self._note(*trouble)
         runs: list[dict[str, Any]] = decode(reply.report)
-        if self._recipe.compile:
-            compiled = runs.pop(0)
-            if compiled["reason"] != "exited":
-                return self._note(Outcome.TIMEOUT, "the compiler was over its limits")
-            if compiled["exit_code"]:
-                return self._note(Outcome.SYNTAX_ERROR, _complaint(compiled))
+        if self._building and not self._take_build(runs.pop(0)):
+            return None
         for run in runs:
             self._cpu_s += run["cpu_s"]
         if order.about == "snippets":
@@ -132,6 +142,21 @@ class StepsTrial:
             if len(runs) < len(self._pairs):
                 self._note(Outcome.TIMEOUT, "no time was left for the remaining inputs")
         return None
+
+    def _take_build(self, compiled: dict[str, Any]) -> bool:
+        """Keep what the compiler made or said; whether the program could be run."""
+        if compiled["reason"] != "exited":
+            self._note(Outcome.TIMEOUT, "the compiler was over its limits")
+        elif compiled["exit_code"]:
+            complaint = _complaint(compiled) or "the compiler refused it without a word"
+            if self._recipe.source in complaint:  # about the source, not about the machine
+                self._builds.put(self._building, Build(complaint=complaint))
+            self._note(Outcome.SYNTAX_ERROR, complaint)
+        else:
+            if compiled["made"]:
+                self._builds.put(self._building, Build(compiled["made"]))
+            return True
+        return False
 
     def _take_snippets(self, run: dict[str, Any]) -> None:
         passed = count_passed(marks_of(run["extra"], self._nonce), len(self._snippets))

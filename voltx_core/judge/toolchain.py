@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from voltx_core.data.problem import Language
 from voltx_core.judge import languages
+from voltx_core.judge.builds import BuildStore
 from voltx_core.judge.languages import Recipe
 from voltx_core.judge.program import Limits, Outcome, Program, Verdict
 from voltx_core.judge.slot import Reply
@@ -95,7 +96,9 @@ def proven_recipe(
     key = (language, level)
     if key not in _proven:
         recipe = languages.find(language)
-        _proven[key] = recipe if isinstance(recipe, str) else _prove(recipe, execute)
+        _proven[key] = (
+            recipe if isinstance(recipe, str) else _prove(languages.quickened(recipe), execute)
+        )
     return _proven[key]
 
 
@@ -108,7 +111,7 @@ def _prove(recipe: Recipe, execute: Callable[[list[Trial]], list[Verdict]]) -> R
         language=recipe.language,
         limits=_PROOF_LIMITS,
     )
-    (verdict,) = execute([StepsTrial(program, recipe)])
+    (verdict,) = execute([StepsTrial(program, recipe, BuildStore())])
     if verdict.tests_passed == 1 and verdict.outcome is Outcome.FAILED:
         return recipe
     return (

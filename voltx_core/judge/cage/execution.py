@@ -14,6 +14,7 @@ from . import beside, candidate
 from .frames import HEADER, read_exact
 from .jail import Confinement, Jail, confine
 from .process import Ending, watch
+from .scratch import products
 from .values import decode, encode
 
 _MAX_STDERR = 2000
@@ -54,11 +55,13 @@ def run_steps(
     """Write the order's files into scratch, then run its commands one after the other.
 
     A required step (a compiler) has limits of its own, and ends the sequence when it fails; the
-    others share the order's budget.
+    others share the order's budget. What the required step made is part of the report.
     """
     order = _read_order(request, length, report)
     for name, content in order["files"].items():
-        with open(name, "wb") as file:
+        if "/" in name:
+            os.makedirs(os.path.dirname(name), exist_ok=True)
+        with open(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o700), "wb") as file:
             file.write(content)
     runs: list[dict[str, Any]] = []
     cpu_left, wall_left = order["cpu_s"], order["wall_s"]
@@ -89,6 +92,7 @@ def run_steps(
         if step["required"]:
             if ending.exit_code or ending.reason != "exited":
                 break
+            runs[-1]["made"] = products(step["makes"])
         else:
             cpu_left -= ending.cpu_s
             wall_left -= time.monotonic() - began

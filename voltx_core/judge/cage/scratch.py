@@ -1,6 +1,12 @@
-"""Emptying a folder that a hostile program filled: any depth, any modes, links not followed."""
+"""The folder that a hostile program filled: emptied, and searched for what a compiler made there.
+
+Any depth, any modes, links never followed.
+"""
 
 import os
+import stat
+
+_MAX_PRODUCTS, _MAX_PRODUCT_BYTES = 4096, 16 << 20
 
 
 def empty(folder: str) -> None:
@@ -33,3 +39,36 @@ def empty(folder: str) -> None:
                 else:
                     os.unlink(entry.path)
             os.rmdir(path)
+
+
+def products(ending: str) -> dict[str, bytes] | None:
+    """The regular files below the working directory whose names end so, by relative path.
+
+    None if there are too many or they are too large to be kept.
+    """
+    found: dict[str, bytes] = {}
+    left = _MAX_PRODUCT_BYTES
+    for folder, _, names in os.walk("."):
+        for name in names:
+            if not name.endswith(ending):
+                continue
+            path = os.path.normpath(os.path.join(folder, name))
+            content = _read_regular(path, left)
+            if content is None or len(found) == _MAX_PRODUCTS:
+                return None
+            found[path] = content
+            left -= len(content)
+    return found
+
+
+def _read_regular(path: str, limit: int) -> bytes | None:
+    """The content of a regular file of at most ``limit`` bytes; None for anything else."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        content = file.read(limit + 1)
+    return content if len(content) <= limit else None
