@@ -16,7 +16,7 @@ from typing import Self
 from voltx_core.data.problem import Language
 from voltx_core.errors import Interrupted, JudgeError
 from voltx_core.judge.builds import BuildStore
-from voltx_core.judge.cage.zygote import DIED, FAULT
+from voltx_core.judge.cage.standing import DIED, FAULT
 from voltx_core.judge.isolation import resolve_level
 from voltx_core.judge.languages import readable_paths
 from voltx_core.judge.program import Program, Verdict
