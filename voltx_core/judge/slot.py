@@ -29,8 +29,8 @@ _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[2]); from cage.zygote import main; main(sys.argv[1])"
 )
 # PYTHONHASHSEED must count, so -I (which ignores it) is spelled out without -E.
-_FLAGS = ("-s", "-S", "-P", "-B", "-X", "utf8")
-_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "HOME": "/"}
+FLAGS = ("-s", "-S", "-P", "-B", "-X", "utf8")
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "HOME": "/"}
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
 _NOT_COPIED = ("site-packages", "test", "tests", "idlelib", "ensurepip", "tkinter", "lib2to3")
 
@@ -116,11 +116,11 @@ class Slot:
         }
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed once the zygote is up)
         self._process = subprocess.Popen(
-            [sys.executable, *_FLAGS, "-c", _BOOT, json.dumps(specification), str(_HERE)],
+            [sys.executable, *FLAGS, "-c", _BOOT, json.dumps(specification), str(_HERE)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._errors,
-            env=_ENVIRONMENT,
+            env=ENVIRONMENT,
             cwd="/",
             pass_fds=(theirs.fileno(), report_write),
             start_new_session=True,
