@@ -27,14 +27,24 @@ _TO_GET = {
     "uid": "for `uid`, run as root",
     "seccomp": f"for `seccomp`, {_REMEDIES['none']}",
 }
+_SCRATCH = (
+    "what scratch holds is looked at 20 times a second, not bounded by a file system; programs can "
+    "therefore not remove or rename files there"
+)
+_METADATA = (
+    "where a path is known or guessed, it can be found out whether there is a file, how large and "
+    "how old it is"
+)
 _MISSING = {
     "ns": ("one set of namespaces serves all runs of a slot, emptied in between",),
     "uid": (
-        "scratch has a limit per file, not in total",
+        _SCRATCH,
+        _METADATA,
         "files that everyone may read stay readable where the kernel has no Landlock",
     ),
     "seccomp": (
-        "scratch has a limit per file, not in total",
+        _SCRATCH,
+        _METADATA,
         "candidates run under your own uid, so Python programs get no threads and those of other "
         "languages have no limit of their own on them",
         "where the kernel has no Landlock, no path can be opened: only preloaded modules import",

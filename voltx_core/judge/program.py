@@ -85,6 +85,12 @@ class Verdict:
     """Isolation that was in force: ``ns``, ``uid``, ``seccomp`` or ``none``."""
     assurance: Assurance = "split"
 
+    def __post_init__(self) -> None:
+        """Make the detail harmless: much of it is the program's own words, which must neither
+        move a terminal's cursor nor be impossible to encode."""
+        if not self.detail.isprintable():
+            object.__setattr__(self, "detail", "".join(map(_plain, self.detail)))
+
     @property
     def passed(self) -> bool:
         return self.outcome is Outcome.PASSED
@@ -98,3 +104,9 @@ class Verdict:
     def pass_rate(self) -> float:
         """Share of the tests that passed, in [0, 1]."""
         return self.tests_passed / self.tests_total if self.tests_total else 0.0
+
+
+def _plain(letter: str) -> str:
+    if letter.isprintable() or letter in "\n\t":
+        return letter
+    return letter.encode("unicode_escape").decode("ascii")

@@ -24,6 +24,7 @@ from voltx_core.judge.pool import Judge
 from voltx_core.judge.program import Limits, Outcome, Program, Verdict
 
 _THREADS_OVER = 96
+_MEMORY_OVER_MIB = 600  # the tests' own process may be large, too
 _STORED_OVER = 128 << 20
 _FILES_OVER = 8192
 _SETTLE_S = 3.0
@@ -217,7 +218,7 @@ class Assault:
     ) -> list[Sign]:
         arena = self._arena
         signs: list[Sign] = []
-        memory = (2 * attack.limits.memory_mib + 384) << 20
+        memory = (attack.limits.memory_mib + _MEMORY_OVER_MIB) << 20
         if (
             peak.threads > idle.threads + _THREADS_OVER
             or peak.memory_bytes > idle.memory_bytes + memory

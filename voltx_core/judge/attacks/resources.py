@@ -9,14 +9,14 @@ _CODES = {
     "take memory": """
 def attack(place):
     kept = []
-    for _ in range(600): kept.append(b"x" * (1 << 20))
+    for _ in range(900): kept.append(b"x" * (1 << 20))
     time.sleep(0.3)
 """,
     "take memory in maps": """
 def attack(place):
     import mmap
     kept = []
-    for _ in range(60):
+    for _ in range(90):
         kept.append(mmap.mmap(-1, 10 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
         kept[-1].write(b"x" * (10 << 20))
     time.sleep(0.3)
@@ -25,7 +25,7 @@ def attack(place):
 def attack(place):
     import mmap
     kept = []
-    for _ in range(60):
+    for _ in range(90):
         kept.append(mmap.mmap(-1, 10 << 20))
         kept[-1].write(b"x" * (10 << 20))
     time.sleep(0.3)
@@ -34,15 +34,15 @@ def attack(place):
 def attack(place):
     import mmap
     fd = os.memfd_create("big")
-    for _ in range(600): os.write(fd, b"x" * (1 << 20))
-    kept = mmap.mmap(fd, 600 << 20)
-    for at in range(0, 600 << 20, 4096): kept[at]
+    for _ in range(900): os.write(fd, b"x" * (1 << 20))
+    kept = mmap.mmap(fd, 900 << 20)
+    for at in range(0, 900 << 20, 4096): kept[at]
     time.sleep(0.3)
 """,
     "take memory from its allocator": """
 def attack(place):
     _libc.malloc.restype = ctypes.c_void_p
-    for _ in range(600):
+    for _ in range(900):
         at = _libc.malloc(1 << 20)
         if not at: break
         ctypes.memset(at, 1, 1 << 20)
@@ -51,10 +51,10 @@ def attack(place):
     "grow the stack": """
 def attack(place):
     import resource, threading
-    threading.stack_size(600 << 20)
+    threading.stack_size(900 << 20)
     def run():
-        local = ctypes.create_string_buffer(600 << 20)
-        ctypes.memset(local, 1, 600 << 20)
+        local = ctypes.create_string_buffer(900 << 20)
+        ctypes.memset(local, 1, 900 << 20)
         time.sleep(0.3)
     thread = threading.Thread(target=run); thread.start(); thread.join()
 """,
@@ -231,14 +231,14 @@ ATTACKS = (
     Attack(
         name="print very much",
         group="resources",
-        code="import os\nfor _ in range(600): os.write(1, b'x' * (1 << 20))",
+        code="import os\nfor _ in range(900): os.write(1, b'x' * (1 << 20))",
         sign="growth",
         tests=(StdioTest(stdin="", stdout="{needle}"),),
     ),
     Attack(
         name="complain very much",
         group="resources",
-        code="import os\nfor _ in range(600): os.write(2, b'x' * (1 << 20))",
+        code="import os\nfor _ in range(900): os.write(2, b'x' * (1 << 20))",
         sign="growth",
         tests=(StdioTest(stdin="", stdout="{needle}"),),
     ),

@@ -26,6 +26,7 @@ import signal
 from dataclasses import dataclass
 
 from . import kernel, landlock, namespaces, seccomp
+from .quota import watch_scratch
 
 _MAX_DESCRIPTORS = 64
 _MAX_THREADS = 64
@@ -83,6 +84,8 @@ def enter(jail: Jail) -> list[str]:
         namespaces.enter(jail.scratch, jail.readable, uid=jail.uid, proc=jail.proc)
         writable = [namespaces.SCRATCH, "/dev/null", "/dev/zero"]
         enforced.append("namespaces with a private root")
+    else:
+        watch_scratch()
     os.chdir(writable[0])
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     if landlock.abi():  # while its paths can still be opened
@@ -129,6 +132,7 @@ def confine(jail: Jail, limits: Confinement) -> None:
             may_exec=limits.may_exec,
             may_fork=limits.may_fork,
             may_chmod=limits.may_chmod,
+            may_remove=limits.may_fork or jail.level == "ns",
             may_thread=limits.may_exec or jail.level != "seccomp",
             paths=paths,
         )

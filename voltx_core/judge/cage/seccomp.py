@@ -155,6 +155,15 @@ _UNOPENED = [
     "truncate",
 ]
 _MODES = ["chmod", "fchmod", "fchmodat", "utime", "utimes", "utimensat", "futimesat"]
+_REMOVALS = [
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "rename",
+    "renameat",
+    "renameat2",
+    "openat2",  # its flags are out of a filter's sight
+]
 _PROCESSES = ("fork", "vfork")
 _SIGNALS = [
     "kill",
@@ -209,6 +218,7 @@ _F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15
 _F_SETLEASE, _F_NOTIFY, _F_SETPIPE_SZ = 1024, 1026, 1031
 _AF_UNIX = 1
 _DATAGRAM_BIT = 2  # in SOCK_DGRAM, SOCK_RAW and all that is not a stream: sendto names a receiver
+_UNNAMED = 0x400000  # O_TMPFILE without O_DIRECTORY
 _KEEP_SIZE = 1  # space beyond the end of a file, which its size limit does not bound
 # What terminals, pipes and sockets are asked by the runtimes of languages.
 _TCGETS, _TIOCGWINSZ, _FIONREAD, _FIONBIO = 0x5401, 0x5413, 0x541B, 0x5421
@@ -258,7 +268,14 @@ def outer_filter() -> bytes:
 
 
 def inner_filter(
-    pid: int, *, may_exec: bool, may_fork: bool, may_chmod: bool, may_thread: bool, paths: bool
+    pid: int,
+    *,
+    may_exec: bool,
+    may_fork: bool,
+    may_chmod: bool,
+    may_thread: bool,
+    may_remove: bool,
+    paths: bool,
 ) -> bytes:
     """What the candidate process ``pid`` must not do.
 
@@ -268,6 +285,8 @@ def inner_filter(
         may_fork: allow child processes (compilers).
         may_chmod: allow file modes and times to be set (linkers).
         may_thread: allow threads; False where nothing limits how many.
+        may_remove: allow files to lose their name; False where a look into the folder must find
+            all that it holds.
         paths: allow system calls that take a path; False where nothing else fences files.
     """
     denied = list(_SIGNALS)
@@ -285,8 +304,8 @@ def inner_filter(
             ),
         ),
     ]
-    if not may_exec:
-        denied += ["execve", "execveat"]
+    if not may_exec:  # and Python needs no links read, which Landlock leaves open
+        denied += ["execve", "execveat", "readlink", "readlinkat"]
     if not may_fork:
         denied += _PROCESSES
         conditions.append(Condition("clone", 0, unless_bit=kernel.CLONE_THREAD))
@@ -294,6 +313,12 @@ def inner_filter(
         denied.append("clone")
     if not may_chmod:
         denied += _MODES
+    if not may_remove:
+        denied += _REMOVALS
+        conditions += [
+            Condition("open", 1, any_bit=_UNNAMED),
+            Condition("openat", 2, any_bit=_UNNAMED),
+        ]
     if not paths:
         denied += _PATHS
     return _assemble(denied, conditions)
