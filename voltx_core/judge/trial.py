@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from voltx_core.data.problem import StdioTest
 from voltx_core.judge.cage.standing import DIED, OVERDUE
+from voltx_core.judge.cage.frames import HEADER
 from voltx_core.judge.cage.values import decode, encode
 from voltx_core.judge.cage.zygote import BESIDE, CALLS, SCRIPT
 from voltx_core.judge.comparison import same_output
@@ -103,8 +104,10 @@ class PythonTrial:
         )
 
     def _pairs_order(self, cpu_s: float) -> Order:
-        stdins = [pair.stdin for pair in self._pairs]
-        return self._order(SCRIPT, cpu_s, stdins=stdins, **self._watched())
+        stdins = [pair.stdin.encode("utf-8", "surrogatepass") for pair in self._pairs]
+        head = self._order(SCRIPT, cpu_s, sizes=[len(one) for one in stdins], **self._watched())
+        content = HEADER.pack(len(head.content)) + head.content + b"".join(stdins)
+        return dataclasses.replace(head, content=content)
 
     def _watched(self) -> dict[str, Any]:
         limits = self._program.limits

@@ -204,9 +204,9 @@ def _interpreter(folder: Path, uid: int | None) -> tuple[str, Path]:
         return sys.executable, source
     copy = folder / "source"
     loaded = [
-        Path(module.__file__)
+        Path(path)
         for name, module in list(sys.modules.items())
-        if name.partition(".")[0] == "voltx_core" and getattr(module, "__file__", None)
+        if name.partition(".")[0] == "voltx_core" and (path := getattr(module, "__file__", None))
     ]
     judge = (source / "voltx_core" / "judge").rglob("*.py")
     for path in {*loaded, *judge}:

@@ -217,7 +217,6 @@ _BESIDE = """
 def victim(place, token):
     import os, time
     with open("kept", "w") as file: file.write(token)
-    os.chmod("kept", 0o666) if 0 else None
     os.environ["TOKEN"] = token
     time.sleep(0.25)
     return token and 1
@@ -231,7 +230,8 @@ def attack(place):
     for path in glob.glob(place["judge"] + "/*/kept") + glob.glob("/tmp/*/*/kept"):
         try: return slurp(path)
         except OSError: continue
-    names = [f"{place['judge']}/slot{n}/kept" for n in range(9)] + [f"../slot{n}/kept" for n in range(9)]
+    folders = [place["judge"], ".."]
+    names = [f"{folder}/slot{n}/kept" for n in range(9) for folder in folders]
     return tries(*[lambda n=n: slurp(n) for n in names])
 """,
     "search another program's process": """
@@ -322,7 +322,11 @@ frame = sys._getframe()
 while frame:
     text.append(repr(frame.f_locals)); frame = frame.f_back
 found = re.findall("needle-[0-9a-f]{32}", " ".join(text))
-print(*sorted(set(found)))
+if not found:
+    import ctypes
+    for base in sorted({id(thing) & ~0xfffff for thing in gc.get_objects()})[:64]:
+        found += re.findall(b"needle-[0-9a-f]{32}", ctypes.string_at(base, 0x10000))
+print(*sorted({x if isinstance(x, str) else x.decode() for x in found}))
 """
 
 ATTACKS = (

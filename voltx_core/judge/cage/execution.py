@@ -3,6 +3,7 @@
 Nothing here knows what the right output is: outputs go back to the judge, which compares.
 """
 
+import mmap
 import os
 import signal
 import time
@@ -11,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from . import beside, candidate
-from .frames import HEADER, read_exact
+from .frames import HEADER, read_exact, read_into
 from .jail import Confinement, Jail, confine
 from .process import Ending, watch
 from .scratch import products
@@ -24,19 +25,31 @@ _REPORT_LIMIT = 1 << 30
 def run_script(
     jail: Jail, request: int, length: int, report: int, announce: Callable[[int], None]
 ) -> None:
-    """Run one Python program on each given stdin, all within one CPU budget."""
-    order = _read_order(request, length, report)
+    """Run one Python program on each given stdin, all within one CPU budget.
+
+    The order is a frame with everything but the inputs, then the inputs themselves. They lie in
+    memory that a fork does not copy: a program knows no input but the one it reads.
+    """
+    content = mmap.mmap(-1, length)
+    content.madvise(mmap.MADV_DONTFORK)
+    read_into(request, content)
+    os.write(report, b"R")  # the order is off the wire, whatever happens now
+    (size,) = HEADER.unpack_from(content)
+    at = HEADER.size + size
+    order = decode(content[HEADER.size : at])
     cpu_left, end = order["cpu_s"], time.monotonic() + order["wall_s"]
     runs: list[dict[str, Any]] = []
-    for stdin in order["stdins"]:
+    for size in order["sizes"]:
         if cpu_left <= 0:
             break
+        stdin = memoryview(content)[at : at + size]
+        at += size
         limits = Confinement(cpu_s=cpu_left, memory_mib=order["memory_mib"])
 
         ending = watch(
             partial(confine, jail, limits),
             partial(candidate.run_program, order["code"], order["setup"]),
-            stdin.encode("utf-8", "surrogatepass"),
+            stdin,
             cpu_s=cpu_left,
             wall_s=end - time.monotonic(),
             output_bytes=order["output_bytes"],

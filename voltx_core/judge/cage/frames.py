@@ -1,5 +1,6 @@
 """Length-prefixed frames over pipes and sockets, by descriptor."""
 
+import mmap
 import os
 import struct
 
@@ -24,6 +25,20 @@ def read_exact(fd: int, size: int) -> bytes:
         parts.append(part)
         size -= len(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def read_into(fd: int, buffer: mmap.mmap) -> None:
+    """As many bytes as the buffer holds, straight into it.
+
+    Raises:
+        ChannelClosed: the stream ended before.
+    """
+    view = memoryview(buffer)
+    while view:
+        size = os.readv(fd, [view])
+        if not size:
+            raise ChannelClosed
+        view = view[size:]
 
 
 def write_all(fd: int, data: bytes) -> None:

@@ -158,7 +158,7 @@ _tasks = 0
 
 
 def note_surroundings() -> None:
-    """Remember what the warm interpreter occupies and its user runs; /proc is out of sight later."""
+    """Remember what the interpreter occupies and its user runs; /proc is out of sight later."""
     global _usage, _tasks
     _tasks = _count_tasks(os.getuid())
     try:

@@ -123,7 +123,7 @@ class Ending:
 def watch(
     confine: Callable[[], None],
     body: Callable[[], None],
-    stdin: bytes,
+    stdin: bytes | memoryview,
     *,
     cpu_s: float,
     wall_s: float,
