@@ -1,5 +1,7 @@
 """Examining: real programs through the real judge, scored."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -122,6 +124,7 @@ def test_a_stop_ends_the_examination(judge):
 def test_an_answer_survives_the_way_through_a_file():
     answer = Answer(
         problem="p",
+        task="p",
         difficulty=None,
         contaminated=True,
         outcome="failed",
@@ -135,6 +138,7 @@ def test_an_answer_survives_the_way_through_a_file():
 def answer(outcome: str = "failed", rate: float = 0.0, samples: int = 0, passed: int = 0) -> Answer:
     return Answer(
         problem="p",
+        task="p",
         difficulty=None,
         contaminated=False,
         outcome=outcome,
@@ -149,10 +153,11 @@ def row_of(answers: list[Answer], ks=(1, 2)) -> dict:
 
 
 def test_a_row_says_what_was_measured_how_and_on_how_many():
-    row = row_of([answer("passed", 1.0, 2, 2), answer("failed", 0.5, 2, 1)] * 10)
+    answers = [answer("passed", 1.0, 2, 2), answer("failed", 0.5, 2, 1)] * 10
+    row = row_of([replace(answer, task=str(n)) for n, answer in enumerate(answers)])
     assert row["pass@1"] == 0.5
     assert row["low"] < 0.5 < row["high"]
-    assert row["problems"] == 20
+    assert (row["problems"], row["tasks"]) == (20, 20)
     assert row["tests passed"] == 0.75
     assert row["sampled pass@1"] == pytest.approx(0.75)
     assert row["sampled pass@2"] == pytest.approx(1.0)

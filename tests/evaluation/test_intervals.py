@@ -82,3 +82,32 @@ def test_nothing_measured_has_no_interval():
 
 def test_it_prints_as_a_reader_wants_it():
     assert str(bootstrap([1.0, 0.0] * 50)).startswith("0.500 [0.4")
+
+
+def test_problems_of_one_task_count_as_one_draw() -> None:
+    scores = [1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0] * 10
+    alone = bootstrap(scores, resamples=4_000)
+    fourfold = bootstrap(
+        [score for score in scores for _ in range(4)],
+        tasks=[task for task in range(100) for _ in range(4)],
+        resamples=4_000,
+    )
+    assert fourfold.mean == alone.mean
+    assert (fourfold.low, fourfold.high) == (alone.low, alone.high)
+    assert fourfold.n == 400
+
+
+def test_tasks_weigh_as_many_problems_as_they_have() -> None:
+    interval = bootstrap([1.0, 1.0, 1.0, 0.0], tasks=["a", "a", "a", "b"], resamples=500)
+    assert interval.mean == 0.75
+    assert (interval.low, interval.high) == (0.0, 1.0)
+
+
+def test_a_perfect_score_on_few_tasks_is_not_certain() -> None:
+    same_task = bootstrap([1.0] * 50, tasks=["only"] * 50)
+    assert same_task.low < bootstrap([1.0] * 50).low
+
+
+def test_every_score_needs_its_task() -> None:
+    with pytest.raises(ValueError, match="3 scores need as many tasks, got 2"):
+        bootstrap([1.0, 0.0, 1.0], tasks=["a", "b"])

@@ -4,6 +4,7 @@ One JSON object per line of a ``.jsonl`` file:
 ``{"id", "query", "solution", "tests": [...], "language"?, "difficulty"?, "source"?}``.
 """
 
+import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -42,3 +43,9 @@ class Problem:
     entry_point: str | None = None
     setup: str = ""
     traits: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def task(self) -> str:
+        """What is asked for, however it is put; problems of one task are not independent."""
+        spec = self.traits.get("task_spec")
+        return self.id if spec is None else json.dumps(spec)

@@ -101,6 +101,8 @@ class Answer:
     """How one system did on one problem."""
 
     problem: str
+    task: str
+    """What was asked for, in whatever words (``Problem.task``)."""
     difficulty: str | None
     contaminated: bool
     outcome: str
@@ -152,6 +154,7 @@ def examine(
     return [
         Answer(
             problem=problem.id,
+            task=problem.task,
             difficulty=problem.difficulty,
             contaminated=exam.contaminates(problem),
             outcome=str(verdict.outcome),
@@ -195,6 +198,7 @@ def score(
         "label": system.label,
         "kind": system.kind,
         "problems": len(executed),
+        "tasks": len({a.task for a in executed}),
         "pass@1": None,
         "low": None,
         "high": None,
@@ -204,7 +208,9 @@ def score(
     for k in ks:
         row |= {f"sampled pass@{k}": None, f"low@{k}": None, f"high@{k}": None}
     if executed:
-        interval = bootstrap([a.greedy for a in executed], resamples=resamples, seed=seed)
+        tasks = [a.task for a in executed]
+        greedy = [a.greedy for a in executed]
+        interval = bootstrap(greedy, tasks=tasks, resamples=resamples, seed=seed)
         row |= {"pass@1": interval.mean, "low": interval.low, "high": interval.high}
         row["tests passed"] = sum(a.pass_rate for a in executed) / len(executed)
         valid = sum(a.outcome != Outcome.SYNTAX_ERROR for a in executed)
@@ -212,7 +218,7 @@ def score(
         if all(a.samples for a in executed):
             for k in ks:
                 each = pass_at_k_each(((a.samples, a.passed) for a in executed), k)
-                interval = bootstrap(each, resamples=resamples, seed=seed)
+                interval = bootstrap(each, tasks=tasks, resamples=resamples, seed=seed)
                 row |= {f"sampled pass@{k}": interval.mean}
                 row |= {f"low@{k}": interval.low, f"high@{k}": interval.high}
     row["contaminated"] = sum(a.contaminated for a in executed)

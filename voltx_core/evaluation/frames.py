@@ -34,6 +34,8 @@ class Examined:
     """One variant on one set of problems."""
 
     variant: Variant
+    tasks: list[str]
+    """What each problem asks for, in whatever words."""
     written: list[Written]
     verdicts: list[Verdict]
     trajectory: Trajectory | None
@@ -61,7 +63,7 @@ class Examined:
 
     def row(self, suite: str, seed: int = 0) -> dict[str, Any]:
         """One line of an ablation table."""
-        interval = bootstrap(self.passed, seed=seed)
+        interval = bootstrap(self.passed, tasks=self.tasks, seed=seed)
         return {
             "suite": suite,
             "frame": VARIANTS[self.variant],
@@ -136,6 +138,7 @@ def examine(
         written = translator.write(frame)
         results[variant] = Examined(
             variant=variant,
+            tasks=[problem.task for problem in problems],
             written=written,
             verdicts=judge_codes(judge, config, problems, [w.text for w in written], stop),
             trajectory=trajectory,

@@ -1,6 +1,10 @@
-"""Confidence intervals of a score: a seeded bootstrap over problems."""
+"""Confidence intervals of a score: a seeded bootstrap over independent tasks.
 
-from collections.abc import Sequence
+Several problems may ask for one task in other words; they pass or fail together, so a resample
+draws whole tasks. Where every problem is a task of its own this is the plain bootstrap.
+"""
+
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 
@@ -18,24 +22,32 @@ class Interval:
 
 
 def bootstrap(
-    values: Sequence[float], *, resamples: int = 1_000, seed: int = 0, level: float = 0.95
+    values: Sequence[float],
+    *,
+    tasks: Sequence[Hashable] | None = None,
+    resamples: int = 1_000,
+    seed: int = 0,
+    level: float = 0.95,
 ) -> Interval:
-    """Percentile bootstrap interval of the mean, resampling problems.
+    """Percentile bootstrap interval of the mean over problems, resampling tasks.
 
     When every value is 0 or every value is 1 all resamples agree, and a percentile interval of
-    no width would claim certainty that n problems cannot give; the open side is then the exact
+    no width would claim certainty that n tasks cannot give; the open side is then the exact
     binomial limit, 1 - (alpha/2)^(1/n) from the end the values sit at.
 
     Args:
         values: One score a problem, each in [0, 1] or of any scale.
+        tasks: What each problem asks for; problems of one task count as one draw. None: every
+            problem is a task of its own.
         resamples: Bootstrap resamples.
         seed: Decides the resamples; equal seeds and values give equal intervals.
         level: Coverage aimed at.
 
     Raises:
-        ValueError: No values, or a level outside (0, 1).
+        ValueError: No values, not one task a value, or a level outside (0, 1).
 
-    Source: Efron & Tibshirani 1993, chapter 13; Clopper & Pearson 1934.
+    Source: Efron & Tibshirani 1993, chapter 13; Davison & Hinkley 1997, section 3.8 (clusters);
+    Clopper & Pearson 1934.
     """
     import numpy as np
 
@@ -44,10 +56,12 @@ def bootstrap(
     _check_level(level)
     scores = np.asarray(values, dtype=np.float64)
     n, alpha, mean = len(scores), 1 - level, float(scores.mean())
+    sums, sizes = _by_task(scores, tasks)
     if mean in (0.0, 1.0) and bool((scores == mean).all()):
-        slack = 1 - (alpha / 2) ** (1 / n)
+        slack = 1 - (alpha / 2) ** (1 / len(sums))
         return Interval(mean, max(0.0, mean - slack), min(1.0, mean + slack), n)
-    low, high = np.quantile(_resampled_means(scores, resamples, seed), [alpha / 2, 1 - alpha / 2])
+    means = _resampled_means(sums, sizes, resamples, seed)
+    low, high = np.quantile(means, [alpha / 2, 1 - alpha / 2])
     return Interval(mean, float(low), float(high), n)
 
 
@@ -55,6 +69,7 @@ def bootstrap_difference(
     ours: Sequence[float],
     theirs: Sequence[float],
     *,
+    tasks: Sequence[Hashable] | None = None,
     resamples: int = 1_000,
     seed: int = 0,
     level: float = 0.95,
@@ -75,20 +90,34 @@ def bootstrap_difference(
     _check_level(level)
     gaps = np.asarray(ours, dtype=np.float64) - np.asarray(theirs, dtype=np.float64)
     alpha = 1 - level
-    low, high = np.quantile(_resampled_means(gaps, resamples, seed), [alpha / 2, 1 - alpha / 2])
+    means = _resampled_means(*_by_task(gaps, tasks), resamples, seed)
+    low, high = np.quantile(means, [alpha / 2, 1 - alpha / 2])
     return Interval(float(gaps.mean()), float(low), float(high), len(gaps))
 
 
-def _resampled_means(scores, resamples: int, seed: int):  # type: ignore[no-untyped-def]
-    """Means of ``resamples`` draws with replacement, in slabs of bounded memory."""
+def _by_task(scores, tasks: Sequence[Hashable] | None):  # type: ignore[no-untyped-def]
+    """Sum of the scores and number of problems of each task, in the order they appear."""
     import numpy as np
 
-    random, n = np.random.default_rng(seed), len(scores)
+    if tasks is None:
+        return scores, np.ones_like(scores)
+    if len(tasks) != len(scores):
+        raise ValueError(f"{len(scores)} scores need as many tasks, got {len(tasks)}")
+    numbers = {task: number for number, task in enumerate(dict.fromkeys(tasks))}
+    rows = [numbers[task] for task in tasks]
+    return np.bincount(rows, weights=scores), np.bincount(rows).astype(np.float64)
+
+
+def _resampled_means(sums, sizes, resamples: int, seed: int):  # type: ignore[no-untyped-def]
+    """Means over ``resamples`` draws of tasks with replacement, in slabs of bounded memory."""
+    import numpy as np
+
+    random, n = np.random.default_rng(seed), len(sums)
     slab = max(1, 4_000_000 // n)
-    means = [
-        scores[random.integers(0, n, size=(min(slab, resamples - done), n))].mean(axis=1)
-        for done in range(0, resamples, slab)
-    ]
+    means = []
+    for done in range(0, resamples, slab):
+        drawn = random.integers(0, n, size=(min(slab, resamples - done), n))
+        means.append(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
     return np.concatenate(means)
 
 

@@ -62,6 +62,7 @@ SPEC = StageSpec(
             "held-out compositions solved after 2.x, minus those of the equal-FLOP transformer",
         ),
     ),
+    version=2,  # intervals over tasks
 )
 
 
@@ -219,7 +220,11 @@ def _metrics(
         # The baseline got the FLOPs of translator and soft core, so those are what it meets.
         equal = answers["soft_core", exam.name]
         lead = bootstrap_difference(
-            [a.greedy for a in equal], [a.greedy for a in theirs], resamples=resamples, seed=seed
+            [a.greedy for a in equal],
+            [a.greedy for a in theirs],
+            tasks=[a.task for a in equal],
+            resamples=resamples,
+            seed=seed,
         )
         report.metrics[exam.metric("lead")] = lead.mean
         report.metrics[exam.metric("lead_low")] = lead.low

@@ -7,6 +7,7 @@ language's own toolchain; where it is missing the result is "not run". Their tes
 candidate's process, so these verdicts are measured and never learned from.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from voltx_core.errors import StageError
@@ -15,7 +16,7 @@ from voltx_core.stages.contract import Artifact, StageReport, StageRun, StageSpe
 if TYPE_CHECKING:
     from voltx_core.data.problem import Language, Problem
     from voltx_core.frame import TensorFrame
-    from voltx_core.judge import Judge
+    from voltx_core.judge import Judge, Verdict
     from voltx_core.soft_core.soft_core import SoftCore
     from voltx_core.translator.translator import Translator
 
@@ -185,7 +186,6 @@ def _examine(
 ) -> None:
     """Execute held-out programs in the language, beside Python's pass rate on the same tasks."""
     from voltx_core.evaluation.frames import judge_codes
-    from voltx_core.evaluation.intervals import bootstrap
     from voltx_core.judge import toolchain
 
     chain = toolchain(language)
@@ -211,13 +211,13 @@ def _examine(
             codes = [written.text for written in speaker.write(frame)]
             verdicts = judge_codes(judge, run.config, problems, codes, run.stop)
             run.stop.check()
-            rows.append(_row(suite, TITLES[language], title, verdicts, bootstrap))
+            rows.append(_row(suite, TITLES[language], title, problems, verdicts))
             if title == "RAR loop":
                 suffix = "" if suite == "heldout" else f"_{suite}"
                 report.metrics[f"{language}_pass@1{suffix}"] = rows[-1]["pass@1"]
         codes = [written.text for written in translator.write(reached)]
         verdicts = judge_codes(judge, run.config, python, codes, run.stop)
-        rows.append(_row(suite, "Python, same tasks", "RAR loop", verdicts, bootstrap))
+        rows.append(_row(suite, "Python, same tasks", "RAR loop", python, verdicts))
     report.tables[f"{TITLES[language]}: pass@1 on the same tasks"] = rows
     report.notes.append(
         f"{TITLES[language]} ran with {chain.version}. MultiPL-E is a full-size benchmark and was "
@@ -225,8 +225,17 @@ def _examine(
     )
 
 
-def _row(suite: str, language: str, frame: str, verdicts: Any, bootstrap: Any) -> dict[str, Any]:
-    interval = bootstrap([float(verdict.passed) for verdict in verdicts])
+def _row(
+    suite: str,
+    language: str,
+    frame: str,
+    problems: "Sequence[Problem]",
+    verdicts: "Sequence[Verdict]",
+) -> dict[str, Any]:
+    from voltx_core.evaluation.intervals import bootstrap
+
+    passed = [float(verdict.passed) for verdict in verdicts]
+    interval = bootstrap(passed, tasks=[problem.task for problem in problems])
     return {
         "suite": suite,
         "language": language,
