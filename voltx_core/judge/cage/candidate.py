@@ -5,15 +5,15 @@ test, no expected value and no descriptor but its two ends of the channel.
 """
 
 import builtins
+import marshal
 import os
-import random
 import struct
 import sys
 import types
 from typing import Any
 
 from .frames import ChannelClosed, read_exact, receive, send
-from .jail import Confinement, Jail, confine
+from .jail import Fence
 from .values import MAX_BYTES, CannotCross, decode, encode
 
 LIMITS = struct.Struct("<dI")
@@ -22,15 +22,24 @@ LIMITS = struct.Struct("<dI")
 INCOMING, OUTGOING = 3, 4
 FRAME_LIMIT = MAX_BYTES + 4096
 _MAX_MESSAGE = 2000
+_MAX_DESCRIPTOR = 1024
 _PLAIN = (int, str, float, bool, type(None), bytes, complex, range)
 
 
-def serve(jail: Jail) -> None:
-    """Load the code that the first frame brings, then answer calls until the channel closes."""
-    cpu_s, memory_mib = LIMITS.unpack(read_exact(INCOMING, LIMITS.size))
-    confine(jail, Confinement(cpu_s=cpu_s, memory_mib=memory_mib))
+def serve(fence: Fence, incoming: int, outgoing: int) -> None:
+    """Load the code that the first frame brings, then answer calls until the channel closes.
+
+    Args:
+        fence: to be closed before anything hostile is read.
+        incoming: descriptor to read from, 5 or higher; it becomes 3.
+        outgoing: descriptor to write to, 5 or higher; it becomes 4. 0 to 2 stay, others are closed.
+    """
+    os.dup2(incoming, INCOMING)
+    os.dup2(outgoing, OUTGOING)
+    os.closerange(OUTGOING + 1, _MAX_DESCRIPTOR)
+    fence.close(*LIMITS.unpack(read_exact(INCOMING, LIMITS.size)))
     # That the order was read proves to the checker that confinement is complete.
-    code, setup, wanted = decode(receive(INCOMING, 1 << 30))
+    code, setup, wanted = marshal.loads(receive(INCOMING, 1 << 30))
     module = fresh_module("candidate")
     try:
         compiled = compile(code, "<candidate>", "exec")
@@ -50,8 +59,7 @@ def serve(jail: Jail) -> None:
 
 
 def fresh_module(name: str) -> types.ModuleType:
-    """An empty module to run the code in, with the random generator in a known state."""
-    random.seed(0)
+    """An empty module to run the code in; the zygote has left ``random`` in a known state."""
     module = types.ModuleType(name)
     module.__dict__["__builtins__"] = builtins
     sys.modules[name] = module
@@ -100,12 +108,21 @@ def _call(
 ) -> bytes:
     function = resolve(namespace, name)
     mutable = any(type(value) not in _PLAIN for value in (*args, *kwargs.values()))
-    before = encode((args, kwargs), demote=True) if mutable else b""
+    before = _snapshot(args, kwargs) if mutable else b""
     result = function(*args, **kwargs)
     encoded = encode(result, demote=True)
     # The result first: walking an iterator can change the arguments too.
-    after = encode((args, kwargs), demote=True) if mutable else b""
-    return encode(("returned", encoded, after if after != before else b""), limit=FRAME_LIMIT)
+    changed = mutable and _snapshot(args, kwargs) != before
+    after = encode((args, kwargs), demote=True) if changed else b""
+    return encode(("returned", encoded, after), limit=FRAME_LIMIT)
+
+
+def _snapshot(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+    """Something that differs once the arguments have been changed."""
+    try:
+        return marshal.dumps((args, kwargs), 2)
+    except ValueError:  # they hold what only the channel's own form can
+        return encode((args, kwargs), demote=True)
 
 
 def describe(error: BaseException) -> tuple[list[str], tuple[Any, ...], str]:

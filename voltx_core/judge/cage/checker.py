@@ -60,7 +60,7 @@ def serve_checks(jail: Jail, control: socket.socket, request: int, report: int) 
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     largest = _size_kib() + _MAX_GROWTH_KIB
     for run in range(1, _RUNS + 1):
-        message, ends, _, _ = socket.recv_fds(control, START.size, 3)
+        message, ends, _, _ = socket.recv_fds(control, START.size, 2)
         if not message:
             return
         length, wall_s, pid = START.unpack(message)

@@ -58,8 +58,8 @@ class Jail:
 class Confinement:
     """What one candidate process may use."""
 
-    cpu_s: float
-    memory_mib: int
+    cpu_s: float = 0.0
+    memory_mib: int = 0
     may_exec: bool = False
     may_fork: bool = False
     may_chmod: bool = False
@@ -111,32 +111,54 @@ def owns_its_uid(jail: Jail) -> bool:
     return jail.level == "ns" or (jail.level == "uid" and jail.uid is not None)
 
 
-def confine(jail: Jail, limits: Confinement) -> None:
-    """The last trusted act of a candidate process before hostile code runs."""
-    seconds = int(limits.cpu_s) + 2  # whole seconds: the supervisor's clock is the fine one
-    _limit(resource.RLIMIT_CPU, seconds)
-    memory = limits.memory_mib << 20
-    if limits.address_space:
-        _limit(resource.RLIMIT_AS, memory + _address_space_now())
-    _limit(resource.RLIMIT_DATA, memory + (_data_now() if limits.address_space else 0))
-    _limit(resource.RLIMIT_FSIZE, _MAX_FILE_BYTES if not limits.may_chmod else 256 << 20)
-    _limit(resource.RLIMIT_NOFILE, _MAX_DESCRIPTORS if not limits.may_exec else 1024)
-    if jail.level != "none":
-        _limit(resource.RLIMIT_NPROC, _MAX_THREADS + _tasks_not_ours(jail))
-    if jail.level == "none":
-        return
-    paths = jail.level != "seccomp" or bool(landlock.abi())
-    seccomp.install(
-        seccomp.inner_filter(
-            os.getpid(),
-            may_exec=limits.may_exec,
-            may_fork=limits.may_fork,
-            may_chmod=limits.may_chmod,
-            may_remove=limits.may_fork or jail.level == "ns",
-            may_thread=limits.may_exec or jail.level != "seccomp",
-            paths=paths,
+class Fence:
+    """The confinement of candidates of one kind, thought out before they are forked.
+
+    Args:
+        jail: what the zygote is locked into.
+        limits: what every such candidate may do; CPU time and memory come later.
+    """
+
+    def __init__(self, jail: Jail, limits: Confinement) -> None:
+        self._address_space, self._data = None, 0
+        if limits.address_space:
+            self._address_space, self._data = _address_space_now(), _data_now()
+        self._fixed = [
+            (resource.RLIMIT_FSIZE, _MAX_FILE_BYTES if not limits.may_chmod else 256 << 20),
+            (resource.RLIMIT_NOFILE, _MAX_DESCRIPTORS if not limits.may_exec else 1024),
+        ]
+        self._filter = None
+        if jail.level == "none":
+            return
+        self._fixed.append((resource.RLIMIT_NPROC, _MAX_THREADS + _tasks_not_ours(jail)))
+        self._filter = seccomp.Layout(
+            seccomp.inner_filter(
+                may_exec=limits.may_exec,
+                may_fork=limits.may_fork,
+                may_chmod=limits.may_chmod,
+                may_remove=limits.may_fork or jail.level == "ns",
+                may_thread=limits.may_exec or jail.level != "seccomp",
+                paths=jail.level != "seccomp" or bool(landlock.abi()),
+            )
         )
-    )
+
+    def close(self, cpu_s: float, memory_mib: int) -> None:
+        """The last trusted act of a candidate process before hostile code runs."""
+        # Whole seconds: the clock of whoever watches is the fine one.
+        _limit(resource.RLIMIT_CPU, int(cpu_s) + 2)
+        memory = memory_mib << 20
+        if self._address_space is not None:
+            _limit(resource.RLIMIT_AS, memory + self._address_space)
+        _limit(resource.RLIMIT_DATA, memory + self._data)
+        for which, value in self._fixed:
+            _limit(which, value)
+        if self._filter:
+            self._filter.install()
+
+
+def confine(jail: Jail, limits: Confinement) -> None:
+    """Think out a fence and close it at once."""
+    Fence(jail, limits).close(limits.cpu_s, limits.memory_mib)
 
 
 def die_with_parent(parent: int) -> None:

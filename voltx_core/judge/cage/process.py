@@ -56,15 +56,17 @@ class Budget:
 
 
 class Process:
-    """One forked process in its own session."""
+    """One forked process in its own session.
 
-    def __init__(self, body: Callable[[], None], descriptors: list[int]) -> None:
-        """Fork and run ``body`` with ``descriptors`` as 0, 1, 2 ... and no others open.
+    Args:
+        body: its whole life.
 
-        Raises:
-            NotStarted: there is no process to be had.
-        """
-        supervisor = os.getpid()
+    Raises:
+        NotStarted: there is no process to be had.
+    """
+
+    def __init__(self, body: Callable[[], None]) -> None:
+        parent = os.getpid()
         try:
             self.pid = kernel.fork()
         except OSError as error:
@@ -72,14 +74,12 @@ class Process:
         if self.pid == 0:
             try:
                 os.setsid()
-                die_with_parent(supervisor)
-                _take(descriptors)
+                die_with_parent(parent)
                 body()
             except BaseException as error:
                 os.write(2, f"{type(error).__name__}: {error}".encode("utf-8", "replace"))
             finally:
                 os._exit(1)
-        self.pidfd = os.pidfd_open(self.pid)
         self.exit_code: int | None = None
         self.cpu_used_s = 0.0
 
@@ -92,7 +92,6 @@ class Process:
             _, status, usage = os.wait4(self.pid, 0)
             self.exit_code = os.waitstatus_to_exitcode(status)
             self.cpu_used_s = usage.ru_utime + usage.ru_stime
-            os.close(self.pidfd)
         return self.exit_code
 
 
@@ -137,13 +136,15 @@ def watch(
     """
 
     def confined_body() -> None:
+        _take(inside)
         confine()
         os.write(3, _CONFINED)
         body()
 
     pipes = [os.pipe() for _ in range(4)]
     inside = [pipes[0][0], *(write for _, write in pipes[1:])]
-    process = Process(confined_body, inside)
+    process = Process(confined_body)
+    pidfd = os.pidfd_open(process.pid)
     budget = Budget(process.pid, cpu_s=cpu_s, wall_s=wall_s)
     announce(process.pid)
     for fd in inside:
@@ -152,7 +153,7 @@ def watch(
     for fd in (feed, *sources):
         os.set_blocking(fd, False)
     poll = select.poll()
-    poll.register(process.pidfd, select.POLLIN)
+    poll.register(pidfd, select.POLLIN)
     for fd in sources:
         poll.register(fd, select.POLLIN)
     poll.register(feed, select.POLLOUT)
@@ -164,7 +165,7 @@ def watch(
         if not events:
             reason = "timeout"
         for fd, _ in events:
-            if fd == process.pidfd:
+            if fd == pidfd:
                 reason = reason or "exited"
             elif fd == feed:
                 pending = _feed(feed, pending)
@@ -177,6 +178,7 @@ def watch(
             elif sum(map(len, collected.values())) > output_bytes:
                 reason = "output"
     exit_code = process.kill()
+    os.close(pidfd)
     for fd in sources:  # what was still in the pipes
         while len(collected[fd]) <= output_bytes and _collect(fd, collected[fd]):
             pass

@@ -2,6 +2,7 @@
 
 import builtins
 import fcntl
+import marshal
 import os
 import select
 import signal
@@ -31,7 +32,7 @@ class Candidate:
 
     Args:
         pid: of the process.
-        ends: descriptors, owned from now on: where it reads, where it writes, its pidfd.
+        ends: descriptors, owned from now on: where it reads, where it writes.
         end_it: kills and reaps it; gives its exit code and CPU seconds.
     """
 
@@ -44,7 +45,8 @@ class Candidate:
         cpu_s: float,
         wall_s: float,
     ) -> None:
-        self._outgoing, self._incoming, self._pidfd = self._ends = ends
+        self._outgoing, self._incoming = self._ends = ends
+        self._pid = pid
         self._end_it = end_it
         self._budget = Budget(pid, cpu_s=cpu_s, wall_s=wall_s)
         os.set_blocking(self._outgoing, False)
@@ -62,7 +64,7 @@ class Candidate:
             NotStarted: the process died before any of the code ran.
             CandidateGone: it died, or ran out of its budget, since.
         """
-        order = encode((code, setup, wanted), limit=1 << 30)
+        order = marshal.dumps((code, setup, wanted))
         limits = hostile.LIMITS.pack(cpu_s, memory_mib)
         try:
             self._write(limits + HEADER.pack(len(order)) + order)
@@ -149,8 +151,10 @@ class Candidate:
 
     def _died(self) -> CandidateGone:
         """The channel is closed: the process has ended, or pretends to and goes on."""
+        pidfd = os.pidfd_open(self._pid)  # nobody else's: it is reaped on our word
+        self._ends.append(pidfd)
         ended = select.poll()
-        ended.register(self._pidfd, select.POLLIN)
+        ended.register(pidfd, select.POLLIN)
         if not self._budget.wait_for(ended):
             return self._lose("timeout", "closed its channel and went on past its time limit")
         exit_code, _ = self.end()

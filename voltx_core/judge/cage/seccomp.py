@@ -11,6 +11,7 @@ flags a filter cannot see (the C library then falls back to ``clone``).
 
 import ctypes
 import errno
+import os
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -224,6 +225,9 @@ _KEEP_SIZE = 1  # space beyond the end of a file, which its size limit does not 
 _TCGETS, _TIOCGWINSZ, _FIONREAD, _FIONBIO = 0x5401, 0x5413, 0x541B, 0x5421
 _FIONCLEX, _FIOCLEX = 0x5450, 0x5451
 
+PID_TO_COME = 0x7FEDCBA9
+"""Stands in a filter for the process that will install it; no pid is as large."""
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -268,7 +272,6 @@ def outer_filter() -> bytes:
 
 
 def inner_filter(
-    pid: int,
     *,
     may_exec: bool,
     may_fork: bool,
@@ -277,10 +280,9 @@ def inner_filter(
     may_remove: bool,
     paths: bool,
 ) -> bytes:
-    """What the candidate process ``pid`` must not do.
+    """What a candidate process must not do; it may signal its own threads.
 
     Args:
-        pid: the process that will install the filter; it may signal its own threads.
         may_exec: allow execve (programs of other languages start by it).
         may_fork: allow child processes (compilers).
         may_chmod: allow file modes and times to be set (linkers).
@@ -291,7 +293,7 @@ def inner_filter(
     """
     denied = list(_SIGNALS)
     conditions = [
-        Condition("tgkill", 0, unless_equal=(pid,)),
+        Condition("tgkill", 0, unless_equal=(PID_TO_COME,)),
         Condition(
             "prctl",
             0,
@@ -324,6 +326,28 @@ def inner_filter(
     return _assemble(denied, conditions)
 
 
+class Layout:
+    """A filter in memory as the kernel wants it, for a process that will soon install it."""
+
+    def __init__(self, program: bytes) -> None:
+        self._code = ctypes.create_string_buffer(program, len(program))
+        pointer = struct.pack("@HP", len(program) // 8, ctypes.addressof(self._code))
+        self._pointer = ctypes.create_string_buffer(pointer, len(pointer))
+        self._address = ctypes.addressof(self._pointer)
+        pid = struct.pack("<I", PID_TO_COME)
+        self._pids = [at for at in range(4, len(program), 8) if program[at : at + 4] == pid]
+
+    def install(self) -> None:
+        """Put the filter on this process and its future children, for good.
+
+        Raises:
+            OSError: the kernel has no seccomp filters or refused; or privileges can be gained.
+        """
+        for at in self._pids:
+            struct.pack_into("<I", self._code, at, os.getpid())
+        kernel.load_filter(self._address)
+
+
 def install(program: bytes) -> None:
     """Put the filter on this process and its future children, for good.
 
@@ -331,9 +355,7 @@ def install(program: bytes) -> None:
         OSError: the kernel has no seccomp filters or refused.
     """
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    code = ctypes.create_string_buffer(program, len(program))
-    pointer = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
-    kernel.syscall("seccomp", 1, 0, ctypes.c_char_p(pointer))
+    Layout(program).install()
 
 
 def _assemble(denied: Iterable[str], conditions: Iterable[Condition]) -> bytes:

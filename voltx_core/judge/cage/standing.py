@@ -9,7 +9,7 @@ from functools import partial
 
 from . import candidate, kernel
 from .checker import DONE, END, ENDED, LAST, LOST, START, serve_checks
-from .jail import Jail, die_with_parent
+from .jail import Confinement, Fence, Jail, die_with_parent
 from .process import NotStarted, Process
 
 _WALL = 0x40000000  # wait for children that announce their end by no signal, too
@@ -24,14 +24,13 @@ class StandingChecker:
 
     Args:
         jail: what everybody here is locked into.
-        null: descriptor of /dev/null.
         request: descriptor from which a checker reads orders.
         report: descriptor to which it writes reports.
     """
 
-    def __init__(self, jail: Jail, null: int, request: int, report: int) -> None:
-        self._jail = jail
-        self._null, self._request, self._report = null, request, report
+    def __init__(self, jail: Jail, request: int, report: int) -> None:
+        self._jail, self._request, self._report = jail, request, report
+        self._fence = Fence(jail, Confinement())
         self._control: socket.socket | None = None
         self._pid = 0
 
@@ -46,10 +45,8 @@ class StandingChecker:
         order_read, order_write = os.pipe()
         reply_read, reply_write = os.pipe()
         try:
-            inside = [self._null, self._null, self._null, order_read, reply_write]
-            process = Process(partial(candidate.serve, self._jail), inside)
-            message = START.pack(length, wall_s, process.pid)
-            self._send(message, [order_write, reply_read, process.pidfd])
+            process = Process(partial(candidate.serve, self._fence, order_read, reply_write))
+            self._send(START.pack(length, wall_s, process.pid), [order_write, reply_read])
         finally:
             for fd in (order_read, order_write, reply_read, reply_write):
                 os.close(fd)

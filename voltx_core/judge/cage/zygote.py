@@ -24,6 +24,7 @@ import traceback
 from collections.abc import Callable
 
 from . import kernel
+from .candidate import OUTGOING
 from .execution import run_beside, run_script, run_steps
 from .frames import ChannelClosed, read_exact, send, write_all
 from .jail import Jail, enter, note_surroundings, owns_its_uid
@@ -108,12 +109,13 @@ def main(specification: str) -> None:
         where = traceback.extract_tb(error.__traceback__)[-1].name
         send(request, json.dumps({"error": f"{reason} (in {where})"}).encode())
         return
-    null = os.open("/dev/null", os.O_RDWR)
-    os.dup2(null, 2)
+    os.dup2(0, 2)  # /dev/null
+    while os.dup(0) <= OUTGOING:  # what a candidate is given stays clear of its places
+        pass
     send(request, json.dumps({"enforced": enforced}).encode())
     gc.collect()
     gc.freeze()
-    _serve(jail, null, request, report)
+    _serve(jail, request, report)
 
 
 def _forget_paths(hidden: str, library: str | None) -> None:
@@ -124,10 +126,10 @@ def _forget_paths(hidden: str, library: str | None) -> None:
         sys.path_importer_cache.clear()
 
 
-def _serve(jail: Jail, null: int, request: int, report: int) -> None:
+def _serve(jail: Jail, request: int, report: int) -> None:
     pids, announced = os.pipe()
     os.set_blocking(pids, False)
-    checker = StandingChecker(jail, null, request, report)
+    checker = StandingChecker(jail, request, report)
     while True:
         try:
             kind, length, wall_s = ORDER.unpack(read_exact(request, ORDER.size))
