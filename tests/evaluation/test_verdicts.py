@@ -1,5 +1,6 @@
 """Verdicts survive the process that asked for them."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -90,3 +91,17 @@ def test_a_changed_program_is_executed_and_so_is_all_after_it(tmp_path: Path, co
     found = ask(session(tmp_path), [*CODES[:4], "def f(x):\n    return None", *CODES[5:]])
     assert [v.passed for v in found] == [*PASSES[:4], False, *PASSES[5:]]
     assert sum(counted) == 8
+
+
+def test_a_restart_still_knows_which_verdicts_could_have_been_forged(tmp_path: Path) -> None:
+    mixed = [
+        replace(problem(n), traits={"assurance": "inproc"} if n % 2 else {}) for n in range(1, 9)
+    ]
+    codes = [p.solution or "" for p in mixed]
+    rewardable = [n % 2 == 0 for n in range(1, 9)]
+    for _ in range(2):  # the second time from what the first has saved
+        run = session(tmp_path)
+        run.checkpoints.due = lambda: True
+        with open_judge(run.config) as judge:
+            found = LastingVerdicts(run, judge, "asked")(mixed, codes)
+        assert [v.rewardable for v in found] == rewardable

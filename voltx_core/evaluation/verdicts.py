@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from voltx_core.data.problem import Problem
 from voltx_core.errors import Interrupted
 from voltx_core.evaluation.frames import judge_codes
-from voltx_core.judge import Judge, Outcome, Verdict
+from voltx_core.judge import Assurance, Judge, Outcome, Program, Verdict
 from voltx_core.training.session import Session
 
 AT_ONCE = 512
 """Programs between two looks at the clock: about two seconds."""
 
-_Seen = tuple[str, str, int, int]
-"""Key of the program, outcome, tests passed, tests in all."""
+_Seen = tuple[str, str, int, int, Assurance]
+"""Key of the program, outcome, tests passed, tests in all, where they ran."""
 
 
 class LastingVerdicts:
@@ -33,7 +33,9 @@ class LastingVerdicts:
     def __init__(self, run: Session, judge: Judge, scope: str) -> None:
         self._run, self._judge, self._scope = run, judge, scope
         saved = run.checkpoints.restore(scope)
-        self._seen: list[_Seen] = [tuple(row) for row in saved.meta["seen"]] if saved else []
+        rows = saved.meta["seen"] if saved else []
+        # Rows that do not say where the tests ran were saved by older code: see again.
+        self._seen: list[_Seen] = [tuple(row) for row in rows if len(row) == 5]
         self._saved = len(self._seen)
         self._asked = 0
 
@@ -61,15 +63,21 @@ class LastingVerdicts:
                     self._save()
                 raise
             self._seen += [
-                (key, v.outcome.value, v.tests_passed, v.tests_total)
+                (key, v.outcome.value, v.tests_passed, v.tests_total, v.assurance)
                 for key, v in zip(keys[batch], seen, strict=True)
             ]
             if self._run.checkpoints.due():
                 self._save()
         self._run.observer.progress(len(problems), len(problems), "programs", self._scope)
         return [
-            Verdict(id=problem.id, outcome=Outcome(outcome), tests_passed=passed, tests_total=total)
-            for problem, (_, outcome, passed, total) in zip(
+            Verdict(
+                id=problem.id,
+                outcome=Outcome(outcome),
+                tests_passed=passed,
+                tests_total=total,
+                assurance=assurance,
+            )
+            for problem, (_, outcome, passed, total, assurance) in zip(
                 problems, self._seen[first : self._asked], strict=True
             )
         ]
@@ -87,5 +95,6 @@ class LastingVerdicts:
 
 def _key(problem: Problem, code: str) -> str:
     """Tells programs apart: what runs and what decides about it."""
-    text = "\0".join((problem.language, code, problem.setup, repr(problem.tests)))
+    assurance = Program.of(problem, code).assurance
+    text = "\0".join((problem.language, code, problem.setup, repr(problem.tests), assurance))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
