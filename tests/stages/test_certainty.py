@@ -1,5 +1,7 @@
 """Stage 3.2, run for real at the tiny preset."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -66,10 +68,16 @@ def test_it_learns_to_tell_passes_from_failures(stage_run, inputs):
     assert weights["mean_log_probability"] > 0
 
 
-def test_no_problem_is_on_both_sides():
-    groups = certainty.problem_of_point(150)
-    assert sorted(groups.tolist()) == sorted([*range(150)] * 2)
-    assert not set(groups[groups % 2 == 1]) & set(groups[groups % 2 == 0])
+def test_phrasings_of_one_task_are_on_one_side(inputs):
+    problems = list(read_problems(inputs["problems"] / "calibration.jsonl"))
+    again = [
+        replace(problem, id=f"{problem.id}-again", query="other words") for problem in problems
+    ]
+    groups = certainty.task_of_point([*problems, *again]).tolist()
+    alone = certainty.task_of_point(problems).tolist()
+    assert len(groups) == 4 * len(problems)
+    assert set(groups) == set(alone)
+    assert len(set(groups)) == len({problem.task for problem in problems})
 
 
 @pytest.mark.usefixtures("half_knows")
@@ -77,8 +85,11 @@ def test_points_are_in_the_order_of_their_problems(stage_run, inputs, monkeypatc
     monkeypatch.setattr(certainty, "CHUNK", 7)
     run = stage_run("certainty", inputs)
     _, passed = solve(run)
-    groups = certainty.problem_of_point(16)
-    assert passed.tolist() == [bool(n % 4 < 2) for n in groups]
+    problems = list(read_problems(inputs["problems"] / "calibration.jsonl"))
+    place = {problem.task: n for n, problem in enumerate(problems)}
+    by_number = list(dict.fromkeys(problem.task for problem in problems))
+    points = [place[by_number[n]] for n in certainty.task_of_point(problems)]
+    assert passed.tolist() == [bool(n % 4 < 2) for n in points]
 
 
 def solve(run):

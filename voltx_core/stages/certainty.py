@@ -40,6 +40,7 @@ SPEC = StageSpec(
     reads=("certainty", "soft_core"),
     judges=True,
     targets=(Target("ece", "<", 0.08, "expected calibration error, held-out problems"),),
+    version=2,  # held-out halves share no task
 )
 CHUNK = 64
 """Problems solved and judged between two looks at the clock."""
@@ -65,7 +66,7 @@ def run(run: StageRun) -> StageReport:
     problems = list(read_problems(run.inputs["problems"] / "calibration.jsonl"))
     with open_judge(run.config) as judge:
         values, passed = solve(run, load_translator(run), core, index, judge, problems)
-    groups = problem_of_point(len(problems))
+    groups = task_of_point(problems)
     held_out = groups % 2 == 1
     certainty = Certainty.fit(
         values[~held_out],
@@ -120,7 +121,7 @@ def solve(
     Progress is saved under ``scope``; a restarted stage goes on at the next chunk.
 
     Returns:
-        Features ``[2P, F]`` and outcomes ``[2P]``, in the order of ``problem_of_point``.
+        Features ``[2P, F]`` and outcomes ``[2P]``, in the order of ``task_of_point``.
     """
     import torch
 
@@ -151,14 +152,13 @@ def solve(
     return torch.cat(rows).numpy(), torch.cat(outcomes).numpy()
 
 
-def problem_of_point(problems: int) -> "NDArray[np.int64]":
-    """Which problem each point of ``solve`` belongs to."""
+def task_of_point(problems: "Sequence[Problem]") -> "NDArray[np.int64]":
+    """Number of the task of each point of ``solve``; phrasings of one task share it."""
     import numpy as np
 
-    parts = [
-        np.tile(np.arange(start, min(start + CHUNK, problems)), 2)
-        for start in range(0, problems, CHUNK)
-    ]
+    numbers = {task: n for n, task in enumerate(dict.fromkeys(p.task for p in problems))}
+    tasks = np.array([numbers[problem.task] for problem in problems])
+    parts = [np.tile(tasks[start : start + CHUNK], 2) for start in range(0, len(tasks), CHUNK)]
     return np.concatenate(parts)
 
 

@@ -53,6 +53,7 @@ SPEC = StageSpec(
         Target("ece", "<", 0.06, "expected calibration error after RLVF"),
         Target("apps_pass@1", ">", 0.15, "APPS pass@1"),
     ),
+    version=2,  # held-out halves share no task
 )
 
 
@@ -279,13 +280,13 @@ class _Calibration:
     ) -> "_Calibration":
         """Solve the calibration problems; without a certainty, fit one on the other half."""
         from voltx_core.hard_core.certainty import Certainty
-        from voltx_core.stages.certainty import problem_of_point, solve
+        from voltx_core.stages.certainty import solve, task_of_point
 
         problems: list[Problem] = list(read(run.inputs["problems"] / "calibration.jsonl"))
         values, passed = solve(
             run, translator, core, index, judge, problems, scope=f"calibration-{scope}"
         )
-        groups = problem_of_point(len(problems))
+        groups = task_of_point(problems)
         held_out = groups % 2 == 1
         if certainty is None:
             certainty = Certainty.fit(

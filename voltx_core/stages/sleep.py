@@ -11,6 +11,7 @@ so.
 
 from typing import TYPE_CHECKING
 
+from voltx_core.errors import DataError
 from voltx_core.stages.contract import Artifact, StageReport, StageRun, StageSpec, Target
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ SPEC = StageSpec(
         Target("new_gain", ">", 0.05, "pass-rate gain on new problems"),
         Target("old_loss", "<=", 0.03, "pass-rate loss on old problems"),
     ),
+    version=2,  # held-out halves share no task
 )
 
 
@@ -50,16 +52,23 @@ def run(run: StageRun) -> StageReport:
     translator = load_translator(run)
     before = SoftCore.load(run.inputs["soft_core_rlvf"], device=run.device)
     core = SoftCore.load(run.inputs["soft_core_rlvf"], device=run.device)
-    # New problems: half of the replay split is slept on, the other half validates.
+    # New problems: half of the replay split is slept on; what asks for other tasks validates.
     fresh = list(read_problems(folder / "replay.jsonl"))
-    unseen = fresh[len(fresh) // 2 :]
     old = list(read_problems(folder / "validation.jsonl"))
     train = list(read_problems(folder / "train.jsonl"))
     slept_on = [*fresh[: len(fresh) // 2], *_spread(train, config.replay)][: config.replay]
+    slept_tasks = {problem.task for problem in slept_on}
+    unseen = [p for p in fresh[len(fresh) // 2 :] if p.task not in slept_tasks]
+    if not unseen:
+        raise DataError(
+            f"All {len(fresh)} problems of {folder / 'replay.jsonl'} ask for tasks that sleep "
+            "replays, so nothing could tell whether it helped. Raise data.evaluation_problems."
+        )
     with open_judge(run.config) as judge:
         replay = _replay(run, translator, core, judge, slept_on)
         report.counts |= {
             "replayed": len(slept_on),
+            "validating": len(unseen),
             "frames that passed": len(replay.good()),
             "frames that failed": len(replay.bad()),
             "verdicts excluded": int(replay.rewards.isnan().sum()),
@@ -87,8 +96,10 @@ def run(run: StageRun) -> StageReport:
             {"problems": name, "before": round(b, 4), "after": round(a, 4)}
             for name, (b, a) in rates.items()
         ]
-        report.metrics["new_gain"] = rates["new"][1] - rates["new"][0]
-        report.metrics["old_loss"] = max(0.0, rates["old"][0] - rates["old"][1])
+        gained, lost = rates["new"][1] - rates["new"][0], rates["old"][0] - rates["old"][1]
+        # Of what is committed: weights that are thrown away have gained and lost nothing.
+        report.metrics["new_gain"] = gained if verdict.keep else 0.0
+        report.metrics["old_loss"] = max(0.0, lost) if verdict.keep else 0.0
         report.metrics["consolidated"] = float(verdict.keep)
         outcome = "kept" if verdict.keep else "rolled back: the weights of 4.2 are committed"
         report.notes.append(f"Consolidated weights {outcome}; {verdict.why}.")

@@ -174,7 +174,11 @@ def _material(
 
 
 def _evaluate(run: StageRun, translator: "Translator", report: StageReport) -> None:
-    """True-frame pass rate, token accuracy, contrast and cosines on problems never trained on."""
+    """True-frame pass rate, token accuracy, contrast and cosines on problems held out.
+
+    A task without a constant has one solution; such a solution of "heldout" may occur in train,
+    asked for in other words (``traits["solution_in_train"]``). "compositions" has none of those.
+    """
     import torch
 
     from voltx_core.data.jsonl import read_problems
