@@ -81,6 +81,18 @@ def test_an_attempt_after_the_forced_work_was_committed_reuses_it(workspace, tin
     assert record.of("press")["report"]["metrics"]["yield"] == 0.75
 
 
+def test_the_time_of_killed_attempts_is_reported_beside_the_last_one(workspace, tiny):
+    run_all(tiny, workspace, names=("seeds",))
+    record = RunRecord(workspace.artifacts, "r1")
+    for start, alive in (("10:00:00", "10:05:00"), ("10:06:00", "10:06:30")):
+        record.begin("press")
+        day = "2026-01-01T"
+        record.stage("press", started_at=f"{day}{start}+00:00", alive_at=f"{day}{alive}+00:00")
+    report = execute("press", tiny, workspace, run_id="r1").report
+    assert report["timings_s"]["earlier attempts"] == 330.0
+    assert report["timings_s"]["total"] < 330.0
+
+
 def test_forced_work_does_not_begin_where_another_run_ended(workspace, tiny):
     first = run_all(tiny, workspace)["press"].manifest
     work = workspace.work("press", first.fingerprint)

@@ -187,7 +187,7 @@ def _took(stage: StageCard) -> str:
     if stage.state == "reused":
         return f"0 s (was {duration(stage.work_s)})" if stage.work_s is not None else "0 s"
     if stage.started_at and stage.finished_at:
-        return duration((stage.finished_at - stage.started_at).total_seconds())
+        return duration(sum((end - start).total_seconds() for start, end in stage.spans if end))
     return ""
 
 

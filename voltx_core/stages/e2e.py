@@ -28,7 +28,8 @@ def run(run: StageRun) -> StageReport:
     from voltx_core.alignment.policy_gradient import reinforce_loss, sample_attempts
     from voltx_core.alignment.rewards import pass_rate_reward
     from voltx_core.data.jsonl import read_problems
-    from voltx_core.evaluation.frames import judge_codes, open_judge
+    from voltx_core.evaluation.frames import configured_limits, judge_codes, open_judge
+    from voltx_core.judge import CalibratedLimits
     from voltx_core.soft_core.fitting import FrameSet
     from voltx_core.soft_core.flow_matching import soft_core_loss
     from voltx_core.soft_core.soft_core import SoftCore
@@ -41,6 +42,7 @@ def run(run: StageRun) -> StageReport:
     problems = list(read_problems(run.inputs["problems"] / "train.jsonl"))
     frames = FrameSet.of(translator, problems)
     with open_judge(run.config) as judge:
+        limits = CalibratedLimits(judge, configured_limits(run.config))
 
         def loss(batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
             query = frames.query[batch.rows]
@@ -64,7 +66,7 @@ def run(run: StageRun) -> StageReport:
             )
             asked = [frames.problems[n] for n in batch.rows.tolist() for _ in range(attempts.k)]
             verdicts = judge_codes(
-                judge, run.config, asked, [w.text for w in attempts.written], run.stop
+                judge, run.config, asked, [w.text for w in attempts.written], run.stop, limits
             )
             rewards = torch.tensor([pass_rate_reward(v) for v in verdicts]).view(-1, attempts.k)
             policy = reinforce_loss(

@@ -63,7 +63,8 @@ def _expected(
     # Nearest in size; among equals the first, which is the newest.
     scale, manifest = min(comparable, key=lambda pair: abs(pair[0] - 1))
     try:
-        took = read_report(workspace, manifest)["timings_s"]["total"]
+        timings = read_report(workspace, manifest)["timings_s"]
+        took = timings["total"] + timings.get("earlier attempts", 0.0)
     except (StoreError, KeyError, ValueError):
         return None, "the report of its earlier run cannot be read"
     where = f"{took:.0f} s on {manifest.created_at[:10]}"

@@ -200,6 +200,7 @@ def _work(
             report: StageReport = graph.module(spec.name).run(run)
     with clock("commit"):
         content = _report(spec, report, clock, started, checkpoints)
+        content["timings_s"]["earlier attempts"] = _earlier_s(record.of(spec.name))
         text = json.dumps(finite(content), indent=1, sort_keys=True, allow_nan=False)
         (folder / "report.json").write_text(text)
         curves = work / "metrics.jsonl"
@@ -306,6 +307,19 @@ def _report(
         "total": time.monotonic() - started,
     }
     return content
+
+
+def _earlier_s(record: Mapping[str, Any]) -> float:
+    """Seconds that attempts of this run have worked on the stage before this one."""
+    spans = (
+        (attempt.get("started_at"), attempt.get("finished_at") or attempt.get("alive_at"))
+        for attempt in record.get("earlier", ())
+    )
+    return sum(
+        (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+        for start, end in spans
+        if start and end
+    )
 
 
 def _headline(report: Mapping[str, Any]) -> dict[str, Any]:

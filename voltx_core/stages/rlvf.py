@@ -181,11 +181,13 @@ def _reinforce(
 
     from voltx_core.alignment.policy_gradient import reinforce_loss, sample_attempts
     from voltx_core.alignment.rewards import overconfident_share, verified_reward
-    from voltx_core.evaluation.frames import judge_codes
+    from voltx_core.evaluation.frames import configured_limits, judge_codes
+    from voltx_core.judge import CalibratedLimits
     from voltx_core.soft_core.flow_matching import soft_core_loss
     from voltx_core.training.loop import Batch, train
 
     config = run.config.alignment.rlvf
+    limits = CalibratedLimits(judge, configured_limits(run.config))
 
     def loss(batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         query = frames.query[batch.rows]
@@ -202,7 +204,7 @@ def _reinforce(
         safe = feedback.safe(attempts)
         asked = [frames.problems[n] for n in batch.rows.tolist() for _ in range(attempts.k)]
         verdicts = judge_codes(
-            judge, run.config, asked, [w.text for w in attempts.written], run.stop
+            judge, run.config, asked, [w.text for w in attempts.written], run.stop, limits
         )
         rewards = torch.tensor(
             [
