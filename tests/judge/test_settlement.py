@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voltx_core.data.problem import Problem, StdioTest
-from voltx_core.judge import Limits, Program, calibrate, languages, settle
+from voltx_core.judge import CalibratedLimits, Judge, Limits, Program, calibrate, languages, settle
 from voltx_core.judge.calibration import calibrated
 
 DATA = Path(os.environ.get("VOLTX_DATA_DIR", "/nowhere"))
@@ -83,6 +83,23 @@ def test_limits_come_from_the_reference(judge):
     assert 2.0 <= busy.cpu_s < 4.0
     assert busy.wall_s >= 10 * busy.cpu_s
     assert busy.memory_mib == 100
+
+
+def test_samples_cost_one_run_of_each_reference(judge, monkeypatch):
+    asked: list[int] = []
+    run = Judge.run
+
+    def counted(self, programs, **more):
+        asked.append(len(programs))
+        return run(self, programs, **more)
+
+    monkeypatch.setattr(Judge, "run", counted)
+    limits = CalibratedLimits(judge, Limits(cpu_s=1.0))
+    quick, slow = problem(PLAIN, "assert f(2) == 4"), problem(BUSY, "assert f() == 1")
+    assert [one.cpu_s for one in limits.of([quick, slow, quick, quick])] == [0.25, 1.0, 0.25, 0.25]
+    assert sum(asked) == 2
+    limits.of([slow, quick] * 3)
+    assert sum(asked) == 2
 
 
 @given(st.floats(min_value=1e-6, max_value=1e4))

@@ -13,7 +13,7 @@ import torch
 from voltx_core.data.problem import Problem
 from voltx_core.evaluation.intervals import bootstrap
 from voltx_core.frame import TensorFrame, frame_cosine
-from voltx_core.judge import Judge, Limits, Outcome, Program, Verdict
+from voltx_core.judge import CalibratedLimits, Judge, Limits, Outcome, Program, Verdict
 from voltx_core.soft_core.rar import Trajectory
 from voltx_core.soft_core.soft_core import SoftCore
 from voltx_core.translator.translator import Translator, Written
@@ -85,20 +85,28 @@ def open_judge(config: Any) -> Judge:
     )
 
 
+def configured_limits(config: Any) -> Limits:
+    """What a stage's configuration allows one program."""
+    judge = config.judge
+    return Limits(cpu_s=judge.cpu_s, wall_s=judge.wall_s, memory_mib=judge.memory_mib)
+
+
 def judge_codes(
     judge: Judge,
     config: Any,
     problems: Sequence[Problem],
     codes: Sequence[str],
     stop: Callable[[], bool] | None = None,
+    limits: CalibratedLimits | None = None,
 ) -> list[Verdict]:
-    """Execute one program a problem within the configured limits."""
-    limits = Limits(
-        cpu_s=config.judge.cpu_s, wall_s=config.judge.wall_s, memory_mib=config.judge.memory_mib
-    )
+    """Execute one program a problem within the configured limits, or those of each problem."""
+    if limits:
+        each = limits.of(problems, should_stop=stop)
+    else:
+        each = [configured_limits(config)] * len(problems)
     programs = [
-        Program.of(problem, code, limits=limits)
-        for problem, code in zip(problems, codes, strict=True)
+        Program.of(problem, code, limits=own)
+        for problem, code, own in zip(problems, codes, each, strict=True)
     ]
     return judge.run(programs, should_stop=stop)
 

@@ -22,11 +22,12 @@ from voltx_core.data.problem import Language
 from voltx_core.judge.isolation import Isolation, isolation
 from voltx_core.judge.pool import Judge
 from voltx_core.judge.program import Assurance, Limits, Outcome, Program, Verdict
-from voltx_core.judge.settlement import Settlement, calibrate, settle
+from voltx_core.judge.settlement import CalibratedLimits, Settlement, calibrate, settle
 from voltx_core.judge.toolchain import Toolchain
 
 __all__ = [
     "Assurance",
+    "CalibratedLimits",
     "Isolation",
     "Judge",
     "Limits",

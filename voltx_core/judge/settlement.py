@@ -100,6 +100,41 @@ def calibrate(
     ]
 
 
+class CalibratedLimits:
+    """Limits per problem for those who judge many samples: each reference is run once.
+
+    Args:
+        judge: what runs the references.
+        base: limits other than CPU time; its CPU time is the most that any problem gets.
+    """
+
+    def __init__(self, judge: Judge, base: Limits) -> None:
+        self._judge, self._base = judge, base
+        self._known: dict[tuple[str, str], Limits] = {}
+
+    def of(
+        self, problems: Sequence[Problem], *, should_stop: Callable[[], bool] | None = None
+    ) -> list[Limits]:
+        """Limits of each problem; references that were not run before are run now.
+
+        Raises:
+            JudgeError, Interrupted: as for ``Judge.run``.
+        """
+        keys = [(problem.id, problem.solution) for problem in problems]
+        fresh = {
+            key: problem
+            for key, problem in zip(keys, problems, strict=True)
+            if key not in self._known
+        }
+        found = calibrate(
+            list(fresh.values()), self._judge, base=self._base, should_stop=should_stop
+        )
+        for key, limits in zip(fresh, found, strict=True):
+            cpu_s = min(limits.cpu_s, self._base.cpu_s)
+            self._known[key] = dataclasses.replace(limits, cpu_s=cpu_s)
+        return [self._known[key] for key in keys]
+
+
 def _may_pass_beside(problem: Problem, verdict: Verdict) -> bool:
     return (
         problem.language == "python"
