@@ -73,9 +73,9 @@ def judge(
     if level not in _LEVELS.split("|"):
         raise ConfigError(f"--level {level!r} is unknown; use one of {_LEVELS}")
     if attacks:
-        from voltx_core.bench.judge_attacks import run_attacks
+        from voltx_core.bench.judge_attacks import attacks as run_attacks
 
-        return run_attacks(level)
+        return run_attacks(level, as_json=as_json)
     from voltx_core.bench.judge_figures import FLOOR, LEVELS, PEERS, measure, samples
     from voltx_core.bench.judge_programs import load_programs
     from voltx_core.bench.race import race

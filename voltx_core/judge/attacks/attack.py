@@ -62,6 +62,11 @@ def tries(*actions):
         except BaseException as error:
             results.append(repr(error))
     return results
+def linger():
+    """Live on with nothing in hand, so that nobody waits for this process."""
+    os.closerange(0, 64)
+    time.sleep(20)
+    os._exit(0)
 def slurp(path):
     with open(path, "rb") as file:
         return file.read(1 << 16)

@@ -13,8 +13,8 @@ from voltx_core.data.problem import StdioTest
 from voltx_core.judge.comparison import same_output
 from voltx_core.judge.program import Outcome, Program, Verdict
 
-_PATIENCE = 2.0
-"""It waits twice as long as the limits say."""
+_PATIENCE = 5.0
+"""It waits five times as long as the limits say."""
 
 
 class BareJudge:
@@ -66,6 +66,7 @@ class BareJudge:
                 timeout=program.limits.wall_s * _PATIENCE,
                 close_fds=False,
                 env=dict(os.environ),
+                cwd=os.environ["TMPDIR"],
                 check=False,
             )
         except (subprocess.TimeoutExpired, OSError) as error:

@@ -178,9 +178,10 @@ class _Run:
                 alarm.start()
                 line = self._process.stdout.readline()
                 alarm.cancel()
-                if not line:
+                try:
+                    word = json.loads(line)
+                except ValueError:  # it ended, or somebody else wrote into its descriptor
                     return
-                word = json.loads(line)
                 self.under_way = word.get("begin", "")
                 yield word
         finally:

@@ -10,8 +10,7 @@ _CODES: dict[str, tuple[Sign, str]] = {
         """
 def attack(place):
     if os.fork() == 0:
-        time.sleep(20)
-        os._exit(0)
+        linger()
 """,
     ),
     "leave a grandchild in its own session": (
@@ -24,8 +23,7 @@ def attack(place):
             for fd in range(64):
                 try: os.close(fd)
                 except OSError: pass
-            time.sleep(20)
-        os._exit(0)
+            linger()
 """,
     ),
     "leave a program": (
@@ -46,6 +44,7 @@ def attack(place):
     stack = mmap.mmap(-1, 65536)
     at = ctypes.addressof(ctypes.c_char.from_buffer(stack)) + 65536 - 64
     sleep = ctypes.cast(_libc.sleep, ctypes.c_void_p)
+    os.closerange(0, 3)
     if _libc.clone(sleep, ctypes.c_void_p(at), 0x100 | 17, ctypes.c_void_p(20)) < 0: raise OSError
     os._exit(0)
 """,
@@ -55,6 +54,7 @@ def attack(place):
         """
 def attack(place):
     if os.fork() == 0:
+        os.closerange(0, 64)
         os.setsid()
         os.execv("/bin/sleep", ["sleep", "20"])
 """,
@@ -66,8 +66,7 @@ def attack(place):
     tries(lambda: _libc.prctl(1, 0, 0, 0, 0), lambda: os.setsid())
     pid = syscall(place, "clone", 0x8000 | 17, 0, 0, 0, 0)
     if pid == 0:
-        time.sleep(20)
-        os._exit(0)
+        linger()
 """,
     ),
     "signal the trainer": (
@@ -185,7 +184,7 @@ def attack(place):
         """
 def attack(place):
     syscall(place, "unshare", 0x10020000)
-    syscall(place, "mount", b"none", b"/tmp", b"tmpfs", 0, None)
+    syscall(place, "mount", b"none", b"/mnt", b"tmpfs", 0, None)
     return slurp(place["private"] + "/secret"), slurp(place["public"] + "/secret")
 """,
     ),
@@ -277,7 +276,8 @@ def attack(place):
     for path in ("/dev/tty", "/dev/ptmx", place["terminal"]):
         def typed(path=path):
             fd = os.open(path, os.O_RDWR | os.O_NOCTTY)
-            fcntl.ioctl(fd, 0x540e, 1)
+            tries(lambda: fcntl.ioctl(fd, 0x540e, 1))
+            os.write(fd, b"written")
             for letter in b"echo typed\\n": fcntl.ioctl(fd, 0x5412, bytes([letter]))
         tries(typed)
 """,
@@ -316,8 +316,7 @@ def attack(place):
     import struct
     arguments = ctypes.create_string_buffer(struct.pack("<8Q", 0, 0, 0, 0, 17, 0, 0, 0) + bytes(24))
     if syscall(place, "clone3", arguments, 88) == 0:
-        time.sleep(20)
-        os._exit(0)
+        linger()
 """,
     ),
     "load a program into the kernel": (

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (attacks are quoted as they are)
 """Attacks on the verdict: programs that solve nothing and try to pass all the same."""
 
 from voltx_core.data.problem import StdioTest

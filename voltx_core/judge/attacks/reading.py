@@ -40,7 +40,7 @@ def attack(place):
     "climb out of the working directory": """
 def attack(place):
     os.chdir("/")
-    return slurp("." + place["public"] + "/secret"), slurp("../../../.." + place["public"])
+    return slurp("." + place["public"] + "/secret"), slurp("../../../.." + place["public"] + "/secret")
 """,
     "read by way of /proc": """
 def attack(place):
@@ -136,7 +136,9 @@ def attack(place):
     return dict(os.environ), tries(lambda: slurp("/proc/self/environ")), memory()
 def memory():
     environ = ctypes.POINTER(ctypes.c_char_p).in_dll(_libc, "environ")
-    return [environ[n] for n in range(64) if environ and environ[n]]
+    found = []
+    while environ and environ[len(found)]: found.append(environ[len(found)])
+    return found
 """,
     "read the trainer's environment": """
 def attack(place):
@@ -196,9 +198,8 @@ def attack(place):
     mount = ctypes.c_int()
     path = ctypes.c_char_p((place["public"] + "/secret").encode())
     syscall(place, "name_to_handle_at", -100, path, handle, ctypes.byref(mount), 0)
-    here = os.open(".", 0)
-    return tries(*[lambda at=at: os.read(syscall(place, "open_by_handle_at", at, handle, 0), 4096)
-                   for at in (here, os.open("/tmp", os.O_RDONLY))])
+    def read(at): return os.read(syscall(place, "open_by_handle_at", at, handle, 0), 4096)
+    return tries(lambda: read(os.open(".", 0)), lambda: read(os.open(place["public"], 0)))
 """,
     "search its own memory for what was there before": """
 def attack(place):

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (attacks are quoted as they are)
 """Attacks that try to take more than their share. Most bound themselves, so that a success is
 noticed and harms nothing."""
 

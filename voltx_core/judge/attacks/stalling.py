@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (attacks are quoted as they are)
 """Attacks on time: programs that do not end, and answers that keep the other side busy."""
 
 from voltx_core.data.problem import StdioTest

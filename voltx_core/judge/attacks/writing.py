@@ -105,14 +105,15 @@ def attack(place): syscall(place, "shmget", place["key"], 4096, 0o1666)
     "make a queue": "def attack(place): syscall(place, 'msgget', place['key'], 0o1666)",
     "write into the trainer's memory": """
 def attack(place):
-    mine = ctypes.create_string_buffer(b"overwritten")
+    mine = ctypes.create_string_buffer(place["mark"][-11:].encode())
     local = (ctypes.c_void_p * 2)(ctypes.addressof(mine), 11)
     remote = (ctypes.c_void_p * 2)(place["target"], 11)
     syscall(place, "process_vm_writev", place["pid"], local, 1, remote, 1, 0)
 """,
     "write into the trainer's memory file": """
 def attack(place):
-    os.pwrite(os.open(f"/proc/{place['pid']}/mem", os.O_WRONLY), b"overwritten", place["target"])
+    os.pwrite(os.open(f"/proc/{place['pid']}/mem", os.O_RDWR), place["mark"][-9:].encode(),
+              place["target"])
 """,
     "have a core dumped outside": """
 def attack(place):
