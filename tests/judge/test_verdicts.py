@@ -13,7 +13,15 @@ def test_a_right_program_passes_and_its_verdict_says_under_what_conditions(bench
     assert (verdict.tests_passed, verdict.tests_total, verdict.pass_rate) == (2, 2, 1.0)
     assert verdict.level == bench.judge.level
     assert verdict.assurance == "split"
+    assert verdict.limits == Limits(cpu_s=0.4, wall_s=60.0, memory_mib=128)
     assert 0 < verdict.cpu_s < 1
+
+
+@pytest.mark.parametrize("field", ["cpu_s", "wall_s", "memory_mib", "output_kib"])
+@pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan")])
+def test_a_limit_that_limits_nothing_is_refused(field, value):
+    with pytest.raises(ValueError, match=f"{field} is {value}"):
+        Limits(**{field: value})
 
 
 def test_a_wrong_program_fails_with_the_share_of_tests_it_passed(bench):

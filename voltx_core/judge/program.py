@@ -1,6 +1,7 @@
 """What goes into the judge and what comes out: programs and verdicts."""
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Literal
 
@@ -24,13 +25,22 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one program may use, all its tests together."""
+    """What one program may use, all its tests together.
+
+    Raises:
+        ValueError: a limit is not a positive, finite number.
+    """
 
     cpu_s: float = 2.0
     wall_s: float = 10.0
     memory_mib: int = 512
     output_kib: int = 256
-    processes: int = 1
+
+    def __post_init__(self) -> None:
+        for limit in fields(self):
+            value = getattr(self, limit.name)
+            if not 0 < value < math.inf:
+                raise ValueError(f"{limit.name} is {value}; a limit is a positive number")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +94,8 @@ class Verdict:
     level: str = ""
     """Isolation that was in force: ``ns``, ``uid``, ``seccomp`` or ``none``."""
     assurance: Assurance = "split"
+    limits: Limits | None = None
+    """What was in force; None where no judge made the verdict."""
 
     def __post_init__(self) -> None:
         """Make the detail harmless: much of it is the program's own words, which must neither

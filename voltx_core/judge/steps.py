@@ -189,6 +189,7 @@ class StepsTrial:
             detail=detail,
             cpu_s=round(self._cpu_s, 6),
             wall_s=round(wall_s, 6),
+            limits=self._program.limits,
             level=level,
             assurance="inproc" if self._snippets else "split",
         )

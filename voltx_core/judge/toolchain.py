@@ -76,6 +76,7 @@ class NotRun:
             detail=self._why,
             wall_s=wall_s,
             level=level,
+            limits=self._program.limits,
             assurance="inproc",
         )
 

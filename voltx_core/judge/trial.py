@@ -184,6 +184,7 @@ class PythonTrial:
             detail=detail,
             cpu_s=round(self._cpu_s, 6),
             wall_s=round(wall_s, 6),
+            limits=self._program.limits,
             level=level,
             assurance=self._program.assurance if self._snippets else "split",
         )
