@@ -36,7 +36,10 @@ _METADATA = (
     "how old it is"
 )
 _MISSING = {
-    "ns": ("one set of namespaces serves all runs of a slot, emptied in between",),
+    "ns": (
+        "one set of namespaces serves all runs of a slot, one after the other; nothing that "
+        "outlasts a process can be made there, and it is emptied in between",
+    ),
     "uid": (
         _SCRATCH,
         _METADATA,

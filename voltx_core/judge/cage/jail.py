@@ -14,9 +14,11 @@ level      what is in force
 =========  ==========================================================================
 
 All levels: limits on CPU time, address space, file size, descriptors, no core dumps, an own
-session, death with the supervisor. Not enforced yet: one namespace set per run (it is per slot;
-the slot is emptied between runs); a limit of its own on the number of threads at ``seccomp``,
-where the kernel counts them with all others of the user: Python programs get none there.
+session, death with the supervisor. Namespaces are per slot, not per run: the filters refuse every
+kernel object and mount that could outlast a process, and between runs all processes are killed and
+scratch is emptied. A set per run would need the big outer filter per run, too, which has to refuse
+new namespaces. Not enforced: a limit of its own on the number of threads at ``seccomp``, where the
+kernel counts them with all others of the user: Python programs get none there.
 """
 
 import contextlib
