@@ -23,7 +23,7 @@ from deployments.services import Running, Wanted, environment, write_json
 
 CHECK_S = 0.25
 LONGEST_PAUSE_S = 30.0
-STEADY_S = 60.0
+STEADY_S = 10.0
 """A service that ran this long starts again at once."""
 
 
