@@ -2,8 +2,8 @@
 
 The tiny graph runs twice. Once undisturbed; once while a stage, its worker, the parent flow or
 the Prefect server is killed with -9 again and again. Every artifact of the second run must have
-the bytes of the first. What is killed, and when, is a function of the seed (and of how quick the
-machine is: the victim is chosen among what runs at that moment).
+the bytes of the first. The seed decides the kinds and the pauses; which stage is hit depends on
+how quick the machine is.
 """
 
 import json
@@ -144,13 +144,13 @@ def _digests(there: Aside) -> Digests:
 
 
 def _strike(there: Aside, run: Any, run_id: str, draw: random.Random, began: float) -> Kill | None:
-    """Kill something that runs, and wait until it runs again."""
-    victims = _victims(there, run_id)
-    if not victims:
+    """Kill something as soon as it runs, and wait until it runs again; None when the run ended."""
+    kind = draw.choice(KINDS)
+    while not (victims := _victims(there, run_id).get(kind)):
+        if there.state(run) is not None:
+            return None
         time.sleep(LOOK_S)
-        return None
-    kind = draw.choice([kind for kind in KINDS if kind in victims])
-    stage, victim = draw.choice(victims[kind])
+    stage, victim = draw.choice(victims)
     lost_s = _since_saved(there, run_id, stage) if stage else None
     victim.send(signal.SIGKILL)
     struck = time.monotonic()
