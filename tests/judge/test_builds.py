@@ -43,6 +43,8 @@ def test_a_source_is_compiled_once_and_judged_as_often_as_asked(fresh):
         Outcome.SYNTAX_ERROR,
     ]
     assert fresh.builds.hits == 3
+    fresh.run([rust(GOOD + "\n", TEST)] * 3)  # also within one batch
+    assert fresh.builds.hits == 5
 
 
 @pytest.mark.toolchain

@@ -72,7 +72,7 @@ class Judge:
         if workers is not None and workers < 1:
             raise JudgeError(f"workers is {workers}; a judge needs at least 1")
         self.level = resolve_level(level, allow_unsafe=allow_unsafe)
-        self._workers = workers or len(os.sched_getaffinity(0))
+        self.workers = workers or len(os.sched_getaffinity(0))
         self._home = Path(tempfile.mkdtemp(prefix="voltx-judge-"))
         self._home.chmod(0o711)
         self._slots: dict[str, list[Slot]] = {_PYTHON: [], _OTHER: []}
@@ -131,7 +131,7 @@ class Judge:
     def _slots_for(self, profile: str, wanted: int) -> list[Slot]:
         """The profile's slots, at least ``wanted`` of them or as many as there are workers."""
         slots = self._slots[profile]
-        fresh = [self._begin(profile) for _ in range(min(wanted, self._workers) - len(slots))]
+        fresh = [self._begin(profile) for _ in range(min(wanted, self.workers) - len(slots))]
         for slot in fresh:
             self._await(slot)
         slots += fresh
@@ -235,9 +235,10 @@ class _Batch:
     def _fill(self) -> None:
         """Give every idle slot something to do."""
         for profile, queue in self._queues.items():
-            if not self._prepare(queue):
-                continue
             busy = sum(case.profile == profile for case in self._running.values())
+            # Not ahead of time: what runs now may be the very build that the next one needs.
+            if busy == self._judge.workers or not self._prepare(queue):
+                continue
             for slot in list(self._judge._slots_for(profile, busy + len(queue))):
                 if not slot.busy and self._prepare(queue):
                     self._begin(slot, queue.popleft())
