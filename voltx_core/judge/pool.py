@@ -266,9 +266,13 @@ class _Batch:
         self._watch(slot)
 
     def _watch(self, slot: Slot) -> None:
+        """Wait for the slot too; once seen, it stays watched until it is lost or surprises."""
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if slot.wants_to_write else 0)
-        self._selector.register(slot.request, events, slot)
-        self._selector.register(slot.report, selectors.EVENT_READ, slot)
+        if slot.request not in self._selector.get_map():
+            self._selector.register(slot.request, events, slot)
+            self._selector.register(slot.report, selectors.EVENT_READ, slot)
+        elif slot.wants_to_write:
+            self._selector.modify(slot.request, events, slot)
 
     def _unwatch(self, slot: Slot) -> None:
         for end in (slot.request, slot.report):
@@ -280,6 +284,8 @@ class _Batch:
         if self._should_stop is not None:
             left = min(left, _STOP_CHECK_S)
         touched = {key.data for key, _ in self._selector.select(max(0.0, left))}
+        for slot in touched - self._running.keys():
+            self._unwatch(slot)  # it has died while idle, and says so for ever
         now = time.monotonic()
         for slot in list(self._running):
             if slot in touched:
@@ -301,9 +307,9 @@ class _Batch:
         if not reply.taken or reply.ending == FAULT:
             self._lose(slot, "the machine could not start the program")
             return
-        self._unwatch(slot)
         case = self._running.pop(slot)
         if slot.spent:
+            self._unwatch(slot)
             self._judge._replace(case.profile, slot)
         self._take(case, reply)
 

@@ -1,14 +1,15 @@
 """One program on its way through the judge: the orders it needs, and the verdict they add up to."""
 
 import dataclasses
+import marshal
 import secrets
 import signal
 from collections.abc import Iterable
 from typing import Any, Protocol
 
 from voltx_core.data.problem import StdioTest
-from voltx_core.judge.cage.standing import DIED, OVERDUE
 from voltx_core.judge.cage.frames import HEADER
+from voltx_core.judge.cage.standing import DIED, OVERDUE
 from voltx_core.judge.cage.values import decode, encode
 from voltx_core.judge.cage.zygote import BESIDE, CALLS, SCRIPT
 from voltx_core.judge.comparison import same_output
@@ -82,8 +83,7 @@ class PythonTrial:
     def _calls_order(self, cpu_s: float) -> Order:
         entry_point = self._program.entry_point
         ready = prepare(tuple(self._snippets), self._program.setup, entry_point)
-        return self._order(
-            CALLS,
+        content = self._content(
             cpu_s,
             before=ready.setup,
             tests=ready.tests,
@@ -92,6 +92,8 @@ class PythonTrial:
             broken=ready.broken,
             entry_point=entry_point,
         )
+        # From the judge to its own checker, many times a second: in the interpreter's own form.
+        return Order(CALLS, marshal.dumps(content), self._program.limits.wall_s)
 
     def _beside_order(self, cpu_s: float) -> Order:
         return self._order(
@@ -114,14 +116,17 @@ class PythonTrial:
         return {"wall_s": float(limits.wall_s), "output_bytes": limits.output_kib << 10}
 
     def _order(self, kind: bytes, cpu_s: float, **more: object) -> Order:
-        content = {
+        content = encode(self._content(cpu_s, **more), limit=_MAX_ORDER)
+        return Order(kind, content, self._program.limits.wall_s)
+
+    def _content(self, cpu_s: float, **more: object) -> dict[str, object]:
+        return {
             "code": self._program.code,
             "setup": self._program.setup,
             "cpu_s": float(cpu_s),
             "memory_mib": self._program.limits.memory_mib,
             **more,
         }
-        return Order(kind, encode(content, limit=_MAX_ORDER), self._program.limits.wall_s)
 
     def take(self, order: Order, reply: Reply) -> None:
         """Add what a slot saw of one order."""

@@ -1,6 +1,5 @@
 """A candidate process as its supervisor sees it: started, watched against its budget, killed."""
 
-import contextlib
 import os
 import select
 import signal
@@ -86,9 +85,11 @@ class Process:
     def kill(self) -> int:
         """Kill the process and its whole group, reap it, and return its exit code."""
         if self.exit_code is None:
-            for kill in (os.kill, os.killpg):
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    kill(self.pid, signal.SIGKILL)
+            try:
+                os.kill(self.pid, signal.SIGKILL)
+                os.killpg(self.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):  # it has no group yet
+                pass
             _, status, usage = os.wait4(self.pid, 0)
             self.exit_code = os.waitstatus_to_exitcode(status)
             self.cpu_used_s = usage.ru_utime + usage.ru_stime

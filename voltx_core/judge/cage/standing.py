@@ -31,6 +31,8 @@ class StandingChecker:
     def __init__(self, jail: Jail, request: int, report: int) -> None:
         self._jail, self._request, self._report = jail, request, report
         self._fence = Fence(jail, Confinement())
+        self._poll = select.poll()
+        self._poll.register(request, select.POLLRDHUP)
         self._control: socket.socket | None = None
         self._pid = 0
 
@@ -73,6 +75,7 @@ class StandingChecker:
             finally:
                 os._exit(status)
         theirs.close()
+        self._poll.register(self._control, select.POLLIN)
 
     def _send(self, message: bytes, descriptors: list[int]) -> None:
         assert self._control
@@ -86,14 +89,12 @@ class StandingChecker:
     def _await(self, process: Process, end: float) -> tuple[bytes, int]:
         """Until the checker is done or gone, the time is over, or the judge is gone."""
         assert self._control
-        poll = select.poll()
-        poll.register(self._control, select.POLLIN)
-        poll.register(self._request, select.POLLRDHUP)
         while True:
-            events = poll.poll(max(0, int((end - time.monotonic()) * 1000)))
-            if not any(fd == self._control.fileno() for fd, _ in events):
-                exit_code = self._end()
-                return (DIED if events else OVERDUE), exit_code
+            events = self._poll.poll(max(0, int((end - time.monotonic()) * 1000)))
+            if not events:
+                return OVERDUE, self._end()
+            if events[0][0] == self._request and len(events) == 1:  # the judge is gone
+                return DIED, self._end()
             word = self._control.recv(1)
             if word == END:
                 exit_code = process.kill()
@@ -107,6 +108,7 @@ class StandingChecker:
     def _end(self, *, at_once: bool = True) -> int:
         """Reap the checker; its exit code."""
         assert self._control
+        self._poll.unregister(self._control)
         self._control.close()
         self._control = None
         if at_once:
