@@ -1,4 +1,4 @@
-"""`voltx bench judge --attacks`: hostile programs against every level, as every user to be had here.
+"""`voltx bench judge --attacks`: hostile programs against every level, as every user at hand.
 
 As root it also runs them as an ordinary user; and against a weak judge, which shows that the
 attacks are real.

@@ -6,6 +6,7 @@ ordinary user has a temporary folder and the ordinary walls between users.
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import resource
 import secrets
@@ -64,8 +65,6 @@ def seal(folder: Path) -> str:
 def _raise_loopback() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         request = struct.pack("16sH14x", b"lo", 0x1 | 0x40)
-        import fcntl
-
         fcntl.ioctl(any_socket, 0x8914, request)  # SIOCSIFFLAGS: up and running
 
 
@@ -92,6 +91,8 @@ class Arena:
         with contextlib.suppress(OSError):
             self._shared.write_text(self.secrets["shared"])
             self._shared.chmod(0o644)
+        self._files: tuple[socket.socket, ...] = ()
+        self._open: tuple[int, ...] = ()
         self.restore()
         self._memory = ctypes.create_string_buffer(self.secrets["memory"].encode())
         self._target = ctypes.create_string_buffer(b"untouched...")
@@ -138,9 +139,11 @@ class Arena:
         public.chmod(0o777)
         for name in ("private", "home"):
             (self.folder / name).chmod(0o700)
+        for fd in self._open:
+            os.close(fd)
         self._descriptor = os.open(public / "secret", os.O_RDONLY)
-        self._victim = os.open(public / "victim", os.O_RDWR)
-        for fd in (self._descriptor, self._victim):
+        self._open = (self._descriptor, os.open(public / "victim", os.O_RDWR))
+        for fd in self._open:  # for whoever does not close what it inherits
             os.set_inheritable(fd, True)
         self._listen_files()
 
@@ -160,7 +163,7 @@ class Arena:
         self._ports = (tcp.getsockname()[1], udp.getsockname()[1])
 
     def _listen_files(self) -> None:
-        for old in getattr(self, "_files", ()):
+        for old in self._files:
             old.close()
         stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         stream.bind(str(self.folder / "public" / "stream"))

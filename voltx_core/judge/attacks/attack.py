@@ -87,7 +87,7 @@ class Attack:
         before: code run before it in the same slot; its ``victim(place, token)`` gets a secret.
         beside: code run at the same time in another slot, likewise.
         unbounded: why it must not run where nothing stops it; empty if it bounds itself.
-        needs: what must be true outside for it to mean anything: ``x86_64``, ``xattr``, ``ipv6``.
+        needs: what must be true outside for it to mean anything: ``x86_64``, ``xattr``.
     """
 
     name: str

@@ -109,9 +109,8 @@ def run_attacks(
                 if "begin" in word:
                     left.remove(word["begin"])
                 if "finding" in word:
-                    findings.append(
-                        Finding(**{**word["finding"], "signs": tuple(word["finding"]["signs"])})
-                    )
+                    said = word["finding"]
+                    findings.append(Finding(**{**said, "signs": tuple(said["signs"])}))
                     if on_finding:
                         on_finding(findings[-1])
             fallen = run.under_way

@@ -39,8 +39,9 @@ def attack(place):
 """,
     "climb out of the working directory": """
 def attack(place):
-    os.chdir("/")
-    return slurp("." + place["public"] + "/secret"), slurp("../../../.." + place["public"] + "/secret")
+    path = place["public"] + "/secret"
+    return tries(lambda: slurp("../../../../../.." + path), lambda: os.chdir("/"),
+                 lambda: slurp("." + path))
 """,
     "read by way of /proc": """
 def attack(place):
