@@ -77,14 +77,12 @@ def newest_laptop_run(
     """
     from voltx_core.report.report_card import read_card
     from voltx_core.stages import graph
+    from voltx_core.stages.runs import history
 
-    records = [
-        content
-        for info in workspace.artifacts.store.list("runs/")
-        if info.key.count("/") == 1 and info.key.endswith(".json")
-        if (content := workspace.artifacts.get_json(info.key)) and "stages" in content
-    ]
-    records.sort(key=lambda record: record["started_at"], reverse=True)
+    found = (
+        workspace.artifacts.get_json(f"runs/{name}.json") for name in history(workspace.artifacts)
+    )
+    records = [record for record in found if record]
     for record in records:
         if record["config"]["preset"] != "laptop" or len(record["stages"]) < len(graph.MODULES):
             continue

@@ -40,6 +40,8 @@ Waits = tuple[PrefectFuture[Any], ...]
 ATTEMPTS = 3
 BACK_OFF_S = (2.0, 20.0)
 INTERRUPTED = "Interrupted"
+REFUSED = "Refused"
+"""Name of a final state: settings or data are wrong, and trying again would not mend them."""
 
 
 def run_stage(run: Run, name: str, title: str, *after: Waits) -> Waits:
@@ -129,6 +131,10 @@ def persist(
         if state.name == INTERRUPTED:
             logger.info("%s %s goes on after: %s", spec.number, spec.title, state.message)
             continue
+        if state.name == REFUSED:
+            why = reason(state)
+            _outlive(partial(note, state="failed", why=why))
+            raise StageError(f"Stage {spec.number} {spec.name} refuses its input: {why}")
         if (place := _outlive(reached) or 0) > furthest:
             furthest, errors = place, []
         errors.append(reason(state))

@@ -14,14 +14,14 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Cancelled, Completed, Crashed
+from prefect.states import Cancelled, Completed, Crashed, Failed
 
-from tasks.dispatch import INTERRUPTED
+from tasks.dispatch import INTERRUPTED, REFUSED
 from tasks.publisher import Publisher
 from tasks.pulse import Pulse, key_of
 from tasks.results import publish
 from voltx_core.config import resolve
-from voltx_core.errors import Interrupted
+from voltx_core.errors import ConfigError, DataError, Interrupted
 from voltx_core.stages.contract import Observer, StopFlag
 from voltx_core.stages.lifecycle import execute
 from voltx_core.stages.machine import device
@@ -70,6 +70,9 @@ def stage(
             )
         except Interrupted as interruption:
             return _left(str(interruption))
+        except (ConfigError, DataError) as error:
+            logger.error("%s", error)
+            return Failed(name=REFUSED, message=str(error))
         try:
             publish(finished, workspace)
         except Exception as error:  # the stage is committed: what the UI lacks is no failure

@@ -66,10 +66,12 @@ def run(
     """
     from voltx_core.config import lookup, resolve
     from voltx_core.stages import graph
+    from voltx_core.stages.planning import plan
+    from voltx_core.stages.workspace import Workspace
 
     began = time.monotonic()
     config = resolve(preset, overrides)
-    graph.select(only, until)
+    stages = graph.select(only, until)
     parameters: dict[str, Any] = {
         "preset": preset,
         "overrides": {key: lookup(config, key) for key in _keys(overrides)},
@@ -79,6 +81,7 @@ def run(
     }
     if store is not None:
         os.environ["VOLTX_STORE"] = store
+    plan(config, Workspace.open().artifacts, stages=stages)  # refuses inputs that are not there
 
     from deployments.client import connect, start_run
     from deployments.local import bring_up

@@ -16,6 +16,12 @@ def test_without_a_run_it_says_how_to_start_one(invoke: Any) -> None:
     assert json.loads(invoke(status, "--json").output) == []
 
 
+def test_an_unknown_run_is_said_to_be_unknown(invoke: Any) -> None:
+    done = invoke(status, "no-such-run")
+    assert done.exit_code == 2
+    assert "no run 'no-such-run'" in done.output
+
+
 def test_json_lists_every_stage_of_the_latest_run(invoke: Any, workspace: Any) -> None:
     record = RunRecord(workspace.artifacts, "2026-01-01-0000-a-run")
     record.start(resolve("tiny"), graph.MODULES)

@@ -80,6 +80,34 @@ def test_references_are_executed_and_wrong_ones_are_named(own: Path, stage_run) 
 
 
 @pytest.mark.usefixtures("no_data")
+def test_a_bad_line_of_ones_own_is_said_before_any_work(own: Path, stage_run) -> None:
+    with (own / "own.jsonl").open("a") as file:
+        file.write('{"id": "cut", "query": "add')
+    run = stage_run("data", {}, *SMALL, f"data.problems={own}/own.jsonl")
+    with pytest.raises(DataError, match=r"own\.jsonl:3: .*data\.on_bad=skip"):
+        data.run(run)
+    assert run.observer.notes == []
+
+
+@pytest.mark.usefixtures("no_data")
+def test_bad_lines_are_left_out_and_counted_when_asked(own: Path, stage_run) -> None:
+    with (own / "own.jsonl").open("a") as file:
+        file.write('{"id": "cut", "query": "add')
+    run = stage_run(
+        "data",
+        {},
+        *SMALL,
+        f"data.problems={own}/own.jsonl",
+        f"data.corpus={own}/sources",
+        "data.on_bad=skip",
+    )
+    report = data.run(run)
+    assert report.counts["own problems: bad lines left out"] == 1
+    train = list(read_problems(run.output("problems") / "train.jsonl"))
+    assert any(p.id.startswith("own/1") for p in train)
+
+
+@pytest.mark.usefixtures("no_data")
 def test_two_runs_make_the_same_bytes(own: Path, stage_run) -> None:
     made = []
     for _ in range(2):

@@ -89,9 +89,10 @@ def test_another_part_of_the_work_starts_a_new_pace(tmp_path, clock):
 def test_the_live_record_holds_the_newest_metrics(tmp_path):
     published = []
     recorder = Recorder(tmp_path, published.append, interval_s=0.0)
-    recorder.progress(1, 2, "steps")
+    recorder.progress(0, 2, "steps")
     recorder.flush()
     recorder.metrics({"loss": 0.5}, 7)
+    recorder.progress(1, 2, "steps")
     recorder.flush()
     assert published[-1]["metrics"] == {"loss": 0.5}
     assert published[-1]["step"] == 7
@@ -129,6 +130,7 @@ def test_a_store_that_is_away_costs_one_warning_and_no_work(tmp_path, caplog):
     with Recorder(tmp_path, publish, interval_s=0.0) as recorder:
         for step in range(1, 6):
             recorder.metrics({"loss": 1.0 / step}, step)
+            recorder.progress(step, 5, "steps")
             recorder.flush()
     assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 5
     assert caplog.text.count("no answer from the store") == 1

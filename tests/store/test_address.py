@@ -47,7 +47,7 @@ def test_the_endpoint_comes_from_the_nearest_setting(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    "url", ["", "gs://bucket/x", "s3:///prefix", "s3://", "file://host/x", "s3://b/../x"]
+    "url", ["", "gs://bucket/x", "s3:///prefix", "s3://", "file://host/x", "s3://b/../x", "s3:/b"]
 )
 def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(StoreError):

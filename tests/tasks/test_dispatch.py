@@ -8,7 +8,7 @@ import pytest
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Crashed, Failed
 
-from tasks.dispatch import ATTEMPTS, BACK_OFF_S, INTERRUPTED, persist, reason
+from tasks.dispatch import ATTEMPTS, BACK_OFF_S, INTERRUPTED, REFUSED, persist, reason
 from voltx_core.errors import StageError, StoreError
 from voltx_core.stages import graph
 from voltx_core.stages.runs import RunRecord
@@ -83,6 +83,15 @@ def test_a_store_that_is_away_does_not_end_the_stage() -> None:
 
     assert state.is_completed()
     assert asked == [1, 2]
+
+
+def test_wrong_input_is_not_tried_again(record: RunRecord) -> None:
+    states = [Failed(name=REFUSED, message="own.jsonl:2: not valid JSON"), Completed()]
+
+    with pytest.raises(StageError, match=r"1\.0 data refuses its input: own\.jsonl:2"):
+        carry(states, record)
+
+    assert record.of("data")["state"] == "failed"
 
 
 def test_interruptions_are_nobodys_fault_and_never_counted(record: RunRecord) -> None:

@@ -35,7 +35,7 @@ Tests = Annotated[
 ]
 Run = Annotated[
     str | None,
-    typer.Option("--run", metavar="RUN", help="Whose model; default: that of the latest run."),
+    typer.Option("--run", metavar="RUN", help="Whose model; default: the newest run that has one."),
 ]
 Samples = Annotated[int, typer.Option("--samples", "-n", min=1, max=1000, help="Programs to draw.")]
 Temperature = Annotated[
@@ -79,6 +79,8 @@ def generate(
 
       voltx generate "return the largest" --json | jq -r '.answers[0].code'
     """
+    from voltx_core.generation import ARTIFACTS
+    from voltx_core.stages import lineage
     from voltx_core.stages.runs import latest
     from voltx_core.stages.workspace import Workspace
 
@@ -86,7 +88,8 @@ def generate(
         raise ConfigError('The request is empty. Say what the program should do, e.g. "add two".')
     called = entry_point(tests)
     workspace = Workspace.open(store)
-    run_id = run or latest(workspace.artifacts)
+    # A run that is still under way has no model yet; the latest one then says what is missing.
+    run_id = run or lineage.newest_with(ARTIFACTS, workspace) or latest(workspace.artifacts)
     if run_id is None:
         raise StageError(
             f"{workspace.url} holds no trained model yet. Train one: voltx run --watch."

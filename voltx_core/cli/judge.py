@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SOME_NOT_RUN = 3
 """Exit code when everything that can be judged here was, and something cannot."""
+UNSOUND = 4
+"""Exit code when a reference fails its own tests, and it is not known to."""
 STOPPED = 130
 
 Problems = Annotated[
@@ -139,7 +141,8 @@ def judge(
     Exit code: 0 all judged; 1 the input is wrong, or the judge itself failed;
     2 wrong usage, such as a k larger than the number of samples; 3 all judged
     but what cannot run here (no compiler, no package), which counts nowhere
-    and is named; 130 stopped by you.
+    and is named; 4 a reference fails its tests that is not known to be
+    broken as published; 130 stopped by you.
     """
     from voltx_core.data.suites import open_sets
     from voltx_core.judge import Limits
@@ -161,13 +164,16 @@ def judge(
         if report:
             write_report(report, found)
         idle = any(check["not_run"] for check in found["suites"])
+        unsound = any(row["fault"] is None for check in found["suites"] for row in check["broken"])
     else:
         found = _score(sets, samples, settings, parse_ks(k), report, fresh=fresh, partial=partial)
-        idle = bool(found["tasks_not_run"])
+        idle, unsound = bool(found["tasks_not_run"]), False
     if as_json:
         print(json.dumps(found, indent=1))
     else:
         (show_references if samples is None else show_report)(found)
+    if unsound:
+        raise typer.Exit(UNSOUND)
     if idle:
         raise typer.Exit(SOME_NOT_RUN)
 

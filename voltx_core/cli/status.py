@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voltx_core.cli.options import AsJson, StoreUrl, console, explained
+from voltx_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from voltx_core.stages.workspace import Workspace
@@ -38,11 +39,13 @@ def status(
 
       voltx status --json | jq '.[] | select(.state=="failed") | .why'
     """
-    from voltx_core.stages.runs import latest
+    from voltx_core.stages.runs import RunRecord, latest
     from voltx_core.stages.workspace import Workspace
 
     workspace = Workspace.open(store)
     run_id = run or latest(workspace.artifacts)
+    if run and RunRecord(workspace.artifacts, run).read() is None:
+        raise ConfigError(f"There is no run {run!r} in {workspace.url}. Without an id: the latest.")
     if as_json:
         print(json.dumps(_rows(workspace, run_id), indent=1))
     elif run_id is None:

@@ -41,6 +41,8 @@ class DataConfig(Section):
     """Folder of published data sets; the variable VOLTX_DATA_DIR sets it when this is empty."""
     problems: str | None = None
     """Your own training problems: a ``.jsonl`` or ``.jsonl.gz`` file in the problem format."""
+    on_bad: Literal["raise", "skip"] = "raise"
+    """A bad line of yours ends the stage at once, or is reported, counted and left out."""
     corpus: str | None = None
     """Your own source files: a folder or a ``.jsonl`` with ``content`` or ``code``. Without it,
     the Python sources installed on this machine are harvested."""

@@ -95,8 +95,8 @@ def read_rows(
             message = f"{path}:{number}: {bad}"
             if on_bad == "raise":
                 raise DataError(
-                    f"{message} Mend the line, or read with on_bad='skip' to count and leave out "
-                    f"bad lines."
+                    f"{message} Mend the line, or have bad lines counted and left out: "
+                    f"on_bad='skip' (of the data stage: --set data.on_bad=skip)."
                 ) from None
             bad_lines.add(message)
             if bad_lines.count - counted_before <= LOGGED_ONE_BY_ONE:

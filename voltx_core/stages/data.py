@@ -73,10 +73,10 @@ def run(run: StageRun) -> StageReport:
 def _problems(run: StageRun, report: StageReport) -> "dict[str, list[Problem]]":
     """Generated, published and own problems; exams aside; overlap with exams removed."""
     from voltx_core.data.generator import SplitCounts, generate_problems
-    from voltx_core.data.jsonl import read_problems
     from voltx_core.data.overlap import find_overlap, remove_overlap
 
     config, held_out = run.config.data, run.config.data.evaluation_problems
+    own = _own(run, report)  # first: a bad line is said before an hour of work, not after it
     parts = generate_problems(
         run.config.seed,
         SplitCounts(
@@ -93,9 +93,7 @@ def _problems(run: StageRun, report: StageReport) -> "dict[str, list[Problem]]":
         parts[name] = _verified(run, problems, f"generated {name}", report)
     exams = _published(run, report)
     extra = exams.pop("train", [])
-    if config.problems:
-        own = _verified(run, list(read_problems(config.problems)), "own problems", report)
-        extra += own
+    extra += _verified(run, own, "own problems", report)
     overlap = find_overlap(extra + parts["train"], exams, n=config.overlap_ngrams)
     if config.allow_contamination:
         extra += [p for name in exams for p in exams[name] if p.solution]
@@ -109,6 +107,21 @@ def _problems(run: StageRun, report: StageReport) -> "dict[str, list[Problem]]":
     for name, problems in exams.items():
         parts[f"exams/{name}"] = problems
     return parts
+
+
+def _own(run: StageRun, report: StageReport) -> "list[Problem]":
+    """The user's problems; bad lines are counted and named where they may be left out."""
+    from voltx_core.data.jsonl import BadLines, read_problems
+
+    config = run.config.data
+    if not config.problems:
+        return []
+    bad = BadLines()
+    problems = list(read_problems(config.problems, on_bad=config.on_bad, report=bad))
+    if bad.count:
+        report.counts["own problems: bad lines left out"] = bad.count
+        report.notes.append(f"{bad.count} bad lines of {config.problems} were left out.")
+    return problems
 
 
 def _published(run: StageRun, report: StageReport) -> "dict[str, list[Problem]]":

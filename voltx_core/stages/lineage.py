@@ -5,7 +5,7 @@ from pathlib import Path
 
 from voltx_core.errors import StageError
 from voltx_core.stages import graph
-from voltx_core.stages.runs import RunRecord
+from voltx_core.stages.runs import RunRecord, history
 from voltx_core.stages.workspace import Workspace
 from voltx_core.store import Manifest
 
@@ -27,6 +27,16 @@ def fetch(run_id: str, names: Iterable[str], workspace: Workspace) -> dict[str, 
     return {
         name: workspace.artifacts.fetch(manifests[maker], name) for name, maker in wanted.items()
     }
+
+
+def newest_with(names: Iterable[str], workspace: Workspace) -> str | None:
+    """Id of the newest run that has made or reused all of these artifacts, or None."""
+    wanted = tuple(names)
+    for run_id in history(workspace.artifacts):
+        made = RunRecord(workspace.artifacts, run_id).fingerprints()
+        if all(graph.makers()[name] in made for name in wanted):
+            return run_id
+    return None
 
 
 def _manifests(run_id: str, stages: set[str], workspace: Workspace) -> dict[str, Manifest]:

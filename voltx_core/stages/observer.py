@@ -71,8 +71,7 @@ class Recorder:
             if self._written:
                 logger.warning("Curves have gaps: %s cannot be written (%s)", self._curves, error)
             self._written = False
-        self._live.update(step=step, metrics=dict(values))
-        self._tell(time.monotonic())
+        self._live.update(step=step, metrics=dict(values))  # goes out with the next progress
 
     def figure(self, name: str, path: Path) -> None:
         del name, path  # figures are files of the stage's outputs already

@@ -111,6 +111,15 @@ def latest(artifacts: ArtifactStore) -> str | None:
     return str(found["run_id"]) if found else None
 
 
+def history(artifacts: ArtifactStore) -> list[str]:
+    """Ids of all runs, the one that started last first."""
+    keys = (info.key for info in artifacts.store.list("runs/"))
+    names = [key.split("/")[1] for key in keys if key.count("/") == 1 and key.endswith(".json")]
+    runs = [artifacts.get_json(f"runs/{name}") for name in names if name != "latest.json"]
+    started = sorted((run["started_at"], run["run_id"]) for run in runs if run and "stages" in run)
+    return [run_id for _, run_id in reversed(started)]
+
+
 def _row(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
     spec = graph.specs()[name]
     return {

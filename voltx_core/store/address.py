@@ -1,5 +1,6 @@
 """From the address of a store to the store."""
 
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -31,7 +32,8 @@ def open_store(url: str, *, endpoint_url: str | None = None) -> Store:
         if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
             raise StoreError(f"{url!r} names a folder of another machine: write file:///folder.")
         return LocalStore(Path(unquote(parts.path)))
-    if separator or not url:
+    meant_otherwise = re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", url)  # s3:/bucket, say
+    if separator or meant_otherwise or not url:
         raise StoreError(
             f"{url!r} is no address of a store. VOLTX_STORE takes a folder (./volt-store, "
             f"file:///data/store) or a bucket (s3://bucket/prefix)."
