@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -217,20 +218,10 @@ def _successor(
 def _since_saved(there: Aside, run_id: str, stage: str) -> float:
     """Seconds since the newest local checkpoint of a stage, or since its attempt began."""
     record = RunRecord(there.workspace.artifacts, run_id).of(stage)
-    process = Identity.of(record["pid"])
-    began = _process_start(process) if process else time.time()
+    began = datetime.fromisoformat(record["started_at"]).timestamp()
     work: Path = there.workspace.work(stage, record["fingerprint"])
     saved = [path.stat().st_mtime for path in work.glob("progress/[0-9]*/complete.json")]
     return max(0.0, time.time() - max([began, *saved]))
-
-
-def _process_start(process: Identity) -> float:
-    import psutil
-
-    try:
-        return psutil.Process(process.pid).create_time()
-    except psutil.Error:
-        return time.time()
 
 
 def _figures(
