@@ -38,6 +38,9 @@ Waits = tuple[PrefectFuture[Any], ...]
 """What a later stage waits for; a stage that is left out passes on what it would wait for."""
 
 ATTEMPTS = 3
+"""Failures in one place after which a stage is given up."""
+CRASHES = 8
+"""The same for processes that vanished: machines are taken away, and that is no error."""
 BACK_OFF_S = (2.0, 20.0)
 INTERRUPTED = "Interrupted"
 REFUSED = "Refused"
@@ -84,7 +87,7 @@ def dispatch(run: Run, name: str) -> State[Any]:
 
         def attempt(number: int) -> State[Any]:
             child = children.start(client, children.Attempt(run, spec, number))
-            pulse = Listener(workspace.artifacts, key_of(run.run_id, name))
+            pulse = Listener(workspace.artifacts, key_of(run.run_id, name), flow_run=str(child))
             return children.follow(client, child, pulse=pulse, warn=logger.warning)
 
         def reached() -> int:
@@ -117,10 +120,11 @@ def persist(
         sleep: Between attempts.
 
     Raises:
-        StageError: ``ATTEMPTS`` attempts failed; quotes the last error and says what to do.
+        StageError: Too many attempts ended in one place; quotes the last error and says what to
+            do.
     """
     errors: list[str] = []
-    furthest = 0
+    crashes, furthest = 0, 0
     for number in count(1):
         state = attempt(number)
         if state.is_completed():
@@ -136,18 +140,20 @@ def persist(
             _outlive(partial(note, state="failed", why=why))
             raise StageError(f"Stage {spec.number} {spec.name} refuses its input: {why}")
         if (place := _outlive(reached) or 0) > furthest:
-            furthest, errors = place, []
+            furthest, errors, crashes = place, [], 0
         errors.append(reason(state))
+        crashes += state.is_crashed()
+        given_up = len(errors) - crashes >= ATTEMPTS or crashes >= CRASHES
         logger.warning(
-            "%s %s, attempt %s (failure %s of %s in this place): %s",
+            "%s %s, attempt %s (%s failures, %s crashes in this place): %s",
             spec.number,
             spec.title,
             number,
-            len(errors),
-            ATTEMPTS,
+            len(errors) - crashes,
+            crashes,
             errors[-1],
         )
-        if len(errors) >= ATTEMPTS:
+        if given_up:
             why = _why(spec, errors)
             _outlive(partial(note, state="failed", why=errors[-1]))
             raise StageError(why)

@@ -5,7 +5,8 @@ vanishes, nobody reports anything, and Prefect goes on showing "Running". So the
 stage and of every graph beats in the store, and whoever waits for it listens. The store is the one
 thing that all machines reach for as long as the work has any sense at all; a Prefect server that
 is down for a while silences nobody. The listener compares beats with its own clock only, so
-clocks of machines may differ.
+clocks of machines may differ. On the machine of the process itself it need not wait for silence:
+it looks whether the process is still there.
 """
 
 import logging
@@ -13,9 +14,11 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from itertools import count
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from uuid import uuid4
 
 from voltx_core.errors import StoreError
@@ -39,14 +42,27 @@ class Pulse:
     Args:
         artifacts: The store.
         key: See ``key_of``.
+        flow_run: Id of the flow run that this process carries out.
         interval_s: Seconds between two beats.
     """
 
     def __init__(
-        self, artifacts: ArtifactStore, key: str, *, interval_s: float = INTERVAL_S
+        self,
+        artifacts: ArtifactStore,
+        key: str,
+        *,
+        flow_run: str | None = None,
+        interval_s: float = INTERVAL_S,
     ) -> None:
         self._artifacts, self._key, self._interval_s = artifacts, key, interval_s
-        self._identity = {"life": uuid4().hex, "pid": os.getpid(), "host": os.uname().nodename}
+        self._identity = {
+            "life": uuid4().hex,
+            "flow_run": flow_run,
+            "pid": os.getpid(),
+            "started": _started(os.getpid()),
+            "host": os.uname().nodename,
+            "machine": _machine(),
+        }
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"pulse {key}", daemon=True)
 
@@ -79,6 +95,7 @@ class Listener:
     Args:
         artifacts: The store.
         key: See ``key_of``.
+        flow_run: Whose beats to hear; those of an earlier attempt under the same key are not.
         silence_s: How long without a new beat is too long.
         interval_s: Least seconds between two looks at the store.
         clock: Monotonic seconds.
@@ -89,13 +106,14 @@ class Listener:
         artifacts: ArtifactStore,
         key: str,
         *,
+        flow_run: str | None = None,
         silence_s: float = SILENCE_S,
         interval_s: float = INTERVAL_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._artifacts, self._key, self._clock = artifacts, key, clock
-        self._silence_s, self._interval_s = silence_s, interval_s
-        self._heard: object = None
+        self._flow_run, self._silence_s, self._interval_s = flow_run, silence_s, interval_s
+        self._heard: dict[str, Any] | None = None
         self._heard_at = self._looked_at = clock()
 
     def restart(self) -> None:
@@ -114,4 +132,28 @@ class Listener:
                 return False
             if beat != self._heard:
                 self._heard, self._heard_at = beat, now
-        return now - self._heard_at >= self._silence_s
+        return self._ended() or now - self._heard_at >= self._silence_s
+
+    def _ended(self) -> bool:
+        """Whether the process is known to be gone, because it was one of this machine."""
+        beat = self._heard
+        if beat is None or self._flow_run is None or beat.get("flow_run") != self._flow_run:
+            return False
+        return beat["machine"] == _machine() and _started(beat["pid"]) != beat["started"]
+
+
+@cache
+def _machine() -> str:
+    """What a pid means something in: this boot of this machine, this pid namespace."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+
+
+def _started(pid: int) -> str | None:
+    """When a process started, in clock ticks; None when there is none (a zombie is none)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = stat.rpartition(")")[2].split()  # from the third on: the name may hold anything
+    return None if fields[0] in "ZX" else fields[19]

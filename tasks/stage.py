@@ -53,7 +53,7 @@ def stage(
     config = resolve(preset, overrides or {})
     workspace = Workspace.open()
     stop = StopFlag()
-    pulse = Pulse(workspace.artifacts, key_of(run_id, name))
+    pulse = Pulse(workspace.artifacts, key_of(run_id, name), flow_run=str(flow_run.id))
     with stopping(stop), pulse, Publisher(name) as publisher:
         try:
             if rehearse_s is not None:

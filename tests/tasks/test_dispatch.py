@@ -8,7 +8,7 @@ import pytest
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Crashed, Failed
 
-from tasks.dispatch import ATTEMPTS, BACK_OFF_S, INTERRUPTED, REFUSED, persist, reason
+from tasks.dispatch import ATTEMPTS, BACK_OFF_S, CRASHES, INTERRUPTED, REFUSED, persist, reason
 from voltx_core.errors import StageError, StoreError
 from voltx_core.stages import graph
 from voltx_core.stages.runs import RunRecord
@@ -68,10 +68,10 @@ def test_a_stage_that_comes_further_every_time_may_crash_any_number_of_times(
 
 
 def test_a_stage_that_crashes_in_one_place_is_given_up(record: RunRecord) -> None:
-    crashes = [Crashed(message="out of memory")] * (ATTEMPTS + 1)
+    crashes = [Crashed(message="out of memory")] * (CRASHES + 1)
 
-    with pytest.raises(StageError, match=f"failed {ATTEMPTS} times with the same error"):
-        carry(crashes, record, places=[4, 9, 9, 9])
+    with pytest.raises(StageError, match=f"failed {CRASHES} times with the same error"):
+        carry(crashes, record, places=[4, *[9] * CRASHES])
 
 
 def test_a_store_that_is_away_does_not_end_the_stage() -> None:
@@ -115,7 +115,7 @@ def test_the_same_error_three_times_ends_with_what_to_do(record: RunRecord) -> N
 
 
 def test_different_errors_are_all_told(record: RunRecord) -> None:
-    errors = [Failed(message="first"), Crashed(message="second"), Failed(message="third")]
+    errors = [Failed(message="first"), Failed(message="second"), Failed(message="third")]
 
     with pytest.raises(
         StageError, match=r"(?s)different errors:.*1\. first.*2\. second.*3\. third"

@@ -1,5 +1,7 @@
 """Beats in a real store, heard with a clock of our own."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -71,6 +73,50 @@ def test_silence_counts_from_the_restart(artifacts: ArtifactStore) -> None:
     clock.now += 1_000  # it waited for a worker
     listener.restart()
     assert not listener.silent()
+
+
+def beats_of_a_dead_process(artifacts: ArtifactStore) -> None:
+    """Leave the beats of a process of this machine that was killed."""
+    code = (
+        "import sys; from pathlib import Path; from tasks.pulse import Pulse\n"
+        "from voltx_core.store import ArtifactStore, open_store\n"
+        "store = ArtifactStore(open_store(sys.argv[1]), Path(sys.argv[2]))\n"
+        "with Pulse(store, sys.argv[3], flow_run='first'): input()"
+    )
+    store = str(artifacts.cache.with_name("store"))
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, store, str(artifacts.cache), KEY], stdin=subprocess.PIPE
+    )
+    beat_of(artifacts)
+    process.kill()
+    process.wait()
+
+
+def test_a_dead_process_of_this_machine_is_noticed_without_waiting(
+    artifacts: ArtifactStore,
+) -> None:
+    clock = Clock()
+    listener = Listener(artifacts, KEY, flow_run="first", clock=clock)
+    beats_of_a_dead_process(artifacts)
+    clock.now += 16
+    assert listener.silent()
+
+
+def test_the_death_of_an_earlier_attempt_is_not_that_of_this_one(artifacts: ArtifactStore) -> None:
+    clock = Clock()
+    beats_of_a_dead_process(artifacts)
+    listener = Listener(artifacts, KEY, flow_run="second", clock=clock)
+    clock.now += 16
+    assert not listener.silent()
+
+
+def test_a_living_process_of_this_machine_is_not_given_up(artifacts: ArtifactStore) -> None:
+    clock = Clock()
+    listener = Listener(artifacts, KEY, flow_run="first", clock=clock)
+    with Pulse(artifacts, KEY, flow_run="first"):
+        beat_of(artifacts)
+        clock.now += 16
+        assert not listener.silent()
 
 
 class Unreachable(ArtifactStore):
