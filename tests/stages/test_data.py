@@ -7,6 +7,7 @@ import pytest
 
 from voltx_core.config import resolve
 from voltx_core.data.jsonl import read_jsonl, read_problems, write_problems
+from voltx_core.data.overlap import find_overlap
 from voltx_core.data.problem import Problem
 from voltx_core.errors import DataError, Interrupted
 from voltx_core.evaluation import verdicts
@@ -148,7 +149,7 @@ def test_verification_goes_on_where_it_was_interrupted(own: Path, stage_run, mon
 
 
 def test_exams_come_from_published_sets_and_never_train(published: Path, stage_run) -> None:
-    run = stage_run("data", {}, *SMALL, "data.augmentation=1")
+    run = stage_run("data", {}, *SMALL, "data.augmentation=4")
     assert run.config.data.directory == str(published)
     report = data.run(run)
     folder = run.output("problems")
@@ -162,6 +163,9 @@ def test_exams_come_from_published_sets_and_never_train(published: Path, stage_r
     asked = {p.query for exam in exams.values() for p in exam}
     assert not asked & {p.query for p in train}
     assert report.counts["dropped: overlap with an exam"] > 0
+    # Renaming and rephrasing bring overlaps about that the originals did not have.
+    assert report.counts["dropped: augmented into an overlap"] > 0
+    assert not find_overlap(train, exams).train_ids
 
 
 @pytest.fixture

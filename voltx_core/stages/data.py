@@ -103,7 +103,13 @@ def _problems(run: StageRun, report: StageReport) -> "dict[str, list[Problem]]":
         extra = remove_overlap(extra, overlap)
         parts["train"] = remove_overlap(parts["train"], overlap)
         report.counts["dropped: overlap with an exam"] = before - len(extra) - len(parts["train"])
-    parts["train"] += _augmented(run, extra, report)
+    augmented = _augmented(run, extra, report)
+    if not config.allow_contamination:  # another wording or name can bring an overlap about
+        again = find_overlap(augmented, exams, n=config.overlap_ngrams)
+        kept = remove_overlap(augmented, again)
+        report.counts["dropped: augmented into an overlap"] = len(augmented) - len(kept)
+        augmented = kept
+    parts["train"] += augmented
     for name, problems in exams.items():
         parts[f"exams/{name}"] = problems
     return parts
