@@ -7,8 +7,16 @@ import pytest
 from voltx_core.judge.attacks import CATALOGUE, GROUPS, SIGNS, run_attacks
 from voltx_core.judge.isolation import LEVELS
 
-# Landlock does not fence the size and age of a file; ``isolation().missing`` says so.
-DECLARED = {"ns": set(), "uid": {"measure files"}, "seccomp": {"measure files"}}
+# ``isolation().missing`` says both: Landlock does not fence the size and age of a file, and what
+# scratch holds is watched, which is late on a machine whose cores are all taken.
+_WATCHED = {
+    "write many files",
+    "write files into hidden folders",
+    "make many empty files",
+    "files without end",
+}
+_OPEN = {"measure files"} | _WATCHED
+DECLARED: dict[str, set[str]] = {"ns": set(), "uid": _OPEN, "seccomp": _OPEN}
 
 # Where nothing stops it, this shows that the sign is noticed.
 PROOFS = {
