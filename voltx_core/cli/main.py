@@ -31,7 +31,7 @@ def main() -> None:
         help=(
             "Train a code model end to end, and never lose work.\n\n"
             "Start with [b]voltx run --watch[/b]: it trains the whole graph on the embedded data "
-            "in a few minutes. [b]voltx plan[/b] says beforehand what that would do; "
+            "in about 20 minutes. [b]voltx plan[/b] says beforehand what that would do; "
             "[b]voltx report[/b] what came of it."
         ),
     )()
