@@ -1,12 +1,15 @@
 """What hostile programs can do to the machine: at every level that works here, nothing."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from voltx_core.data.problem import StdioTest
 from voltx_core.errors import JudgeError
-from voltx_core.judge import Judge, Limits, Outcome, isolation
+from voltx_core.judge import Judge, Limits, Outcome, Program, isolation
 
 # Each attack returns a truthy value, or nothing raised, when it got through.
 ATTACKS = {
@@ -122,11 +125,112 @@ def test_bombs_go_off_in_the_candidate_alone(leveled):
     assert all(verdict.passed for verdict in verdicts[len(bombs) :])
 
 
-def test_scratch_is_writable_private_and_empty_for_every_program(leveled):
+def test_scratch_is_writable_private_and_empty_where_a_file_system_bounds_it(leveled):
+    if leveled.judge.level != "ns":
+        pytest.skip("nothing can be stored at this level")
     code = "import os\ndef f():\n    found = os.listdir('.')\n    os.mkdir('d')\n"
     code += "    open('d/x', 'w').write('left behind')\n    return found, open('d/x').read()"
     program = leveled.program(code, "assert f() == ([], 'left behind')")
     assert all(verdict.passed for verdict in leveled.judge.run([program] * 6))
+
+
+STORING = {
+    "a file": "open('x', 'w')",
+    "a folder": "os.mkdir('x')",
+    "a link": "os.symlink('/', 'x')",
+    "a pipe": "os.mkfifo('x')",
+    "a file without a name": "os.open('.', os.O_TMPFILE | os.O_RDWR)",
+    "a socket": "socket.socket(socket.AF_UNIX).bind('x')",
+    "a file in shared memory": "open('/dev/shm/voltx-x', 'w')",
+    "a file for everybody": "open('/tmp/voltx-x', 'w')",
+}
+
+
+def stores(judge: Judge, **more: str) -> dict[str, str]:
+    """What programs made in spite of the level, and what the others were told."""
+    code = "import os, socket\ndef f():\n    {action}\n    return os.listdir('.')"
+    programs = [
+        Program(
+            id=name,
+            code=code.format(action=action),
+            tests=("assert f() == 1",),
+            entry_point="f",
+            **more,
+        )
+        for name, action in STORING.items()
+    ]
+    verdicts = judge.run(programs)
+    return {v.id: v.detail for v in verdicts if "PermissionError: [Errno" not in v.detail}
+
+
+@pytest.mark.parametrize("assurance", ["split", "inproc"])
+def test_a_program_that_stores_where_nothing_bounds_it_is_refused_and_told_so(leveled, assurance):
+    if leveled.judge.level == "ns":
+        pytest.skip("a file system bounds scratch at this level")
+    assert stores(leveled.judge, assurance=assurance) == {}
+    script = Program(
+        id="script",
+        code="print('before')\nopen('x', 'w')\nprint('after')",
+        tests=(StdioTest(stdin="", stdout="before\nafter\n"),),
+    )
+    (verdict,) = leveled.judge.run([script])
+    assert "PermissionError" in verdict.detail
+
+
+def test_a_device_is_written_to_at_every_level(leveled):
+    code = "def f():\n    with open('/dev/null', 'w') as file: return file.write('x')"
+    verdict = leveled(code, "assert f() == 1")
+    assert verdict.passed, verdict.detail
+
+
+STORING_SCRIPT = """
+const files = require("fs");
+function f(path) {
+  try { files.writeFileSync(path, "x"); return "stored"; } catch (error) { return error.code; }
+}
+"""
+
+
+def test_a_program_of_another_language_stores_nothing_where_nothing_bounds_it(leveled):
+    if not leveled.judge.toolchain("javascript").available:
+        pytest.skip("JavaScript cannot be judged here")
+    stored = "stored" if leveled.judge.level == "ns" else "EACCES"
+    tests = [f"assert(f('x') === '{stored}')", "assert(f('/dev/null') === 'stored')"]
+    # Its own source, which exists: it cannot be cut or overwritten either.
+    tests += [f"assert(f('main.js') === '{stored}')"]
+    limits = Limits(cpu_s=5.0, wall_s=60.0)
+    verdict = leveled(STORING_SCRIPT, *tests, language="javascript", limits=limits)
+    assert verdict.passed, verdict.detail
+
+
+WITHOUT_LANDLOCK = """
+import struct, sys
+from voltx_core.judge.cage import landlock, seccomp
+from tests.judge.test_isolation import stores
+from voltx_core.judge import Judge
+
+LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
+program = [(LOAD, 0, 0, 0), (EQUAL, 0, 1, 444), (RETURN, 0, 0, 0x50026), (RETURN, 0, 0, 0x7FFF0000)]
+seccomp.install(b"".join(struct.pack("<HBBI", *one) for one in program))
+assert landlock.abi() == 0
+with Judge(workers=1, level=sys.argv[1]) as judge:
+    print(stores(judge))
+"""
+
+
+@pytest.mark.parametrize("level", ["uid", "seccomp"])
+def test_a_program_stores_nothing_on_a_kernel_without_landlock_either(level):
+    if level == "uid" and os.geteuid() != 0:
+        pytest.skip("this level needs root")
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_LANDLOCK, level],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "{}", done.stderr
 
 
 def test_modules_that_were_not_preloaded_can_be_imported(leveled):

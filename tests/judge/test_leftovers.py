@@ -22,11 +22,11 @@ def system_call(number, *arguments):
     passed = [a if isinstance(a, bytes) else ctypes.c_long(a) for a in arguments]
     return libc.syscall(ctypes.c_long(number), *passed)
 def f(where):
-    os.makedirs("deep/er", exist_ok=True)
-    posix_object("deep/er/file"); posix_object(".hidden")
+    attempt(lambda: os.makedirs("deep/er", exist_ok=True))
+    for path in ("deep/er/file", ".hidden"): attempt(lambda: posix_object(path))
     attempt(lambda: os.mkfifo("pipe"))
-    os.symlink("/", "root")
-    os.chdir("deep"); os.umask(0o777)
+    attempt(lambda: os.symlink("/", "root"))
+    attempt(lambda: os.chdir("deep")); os.umask(0o777)
     for path in ("/dev/shm/left", "/tmp/left", where + "/left"):
         attempt(lambda: posix_object(path))
     for kind in (29, 64, 68):                                       # shmget, semget, msgget

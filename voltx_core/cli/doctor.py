@@ -213,11 +213,13 @@ def _judge() -> Iterator[Check]:
 
     found = isolation()
     state: State = "failed" if found.level == "none" else "ok" if not found.why else "warning"
-    stronger = "; ".join(f"not {level}: {why}" for level, why in found.why.items())
+    reasons = [f"not {level}: {why}" for level, why in found.why.items()]
+    if reasons:
+        reasons.append(f"{found.level} leaves open: {'; '.join(found.missing)}")
     yield Check(
         name="Judge",
         state=state,
-        found=f"isolation level {found.level}" + (f" ({stronger})" if stronger else ""),
+        found=f"isolation level {found.level}" + (f" ({'; '.join(reasons)})" if reasons else ""),
         remedy=found.remedy if state != "ok" else "",
     )
 

@@ -28,8 +28,9 @@ _TO_GET = {
     "seccomp": f"for `seccomp`, {_REMEDIES['none']}",
 }
 _SCRATCH = (
-    "what scratch holds is looked at 20 times a second, not bounded by a file system; programs can "
-    "therefore not remove or rename files there"
+    "no file system of its own bounds scratch: a program that makes or changes a file gets a "
+    "PermissionError, and what a compiler stores is looked at 20 times a second, beside a limit on "
+    "each file"
 )
 _METADATA = (
     "where a path is known or guessed, it can be found out whether there is a file, how large and "

@@ -92,7 +92,7 @@ class Slot:
             scratch=str(self._scratch),
             readable=(library, *_LIBRARIES, "/etc/ld.so.cache", *readable),
             uid=uid,
-            proc=not warm,
+            foreign=not warm,
         )
         self._start(jail, warm, copied)
         self.enforced: tuple[str, ...] = ()

@@ -105,7 +105,6 @@ class StepsTrial:
             **self._step(command, list(command.argv), command.memory_floor_mib),
             "required": True,
             "makes": self._recipe.makes,
-            "may_fork": True,
             "stdin": b"",
             "cpu_s": _COMPILE_CPU_S,
             "wall_s": _COMPILE_WALL_S,
@@ -119,7 +118,6 @@ class StepsTrial:
             "memory_mib": max(memory_mib, command.memory_floor_mib),
             "address_space": command.address_space,
             "required": False,
-            "may_fork": False,
         }
 
     def take(self, order: Order, reply: Reply) -> None:

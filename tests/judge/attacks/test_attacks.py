@@ -7,10 +7,8 @@ import pytest
 from voltx_core.judge.attacks import CATALOGUE, GROUPS, SIGNS, run_attacks
 from voltx_core.judge.isolation import LEVELS
 
-# ``isolation().missing`` says both: Landlock does not fence the size and age of a file, and what
-# scratch holds is watched, which is late on a machine whose cores are all taken.
-_WATCHED = {"write files into hidden folders", "make many empty files"}
-_OPEN = {"measure files"} | _WATCHED
+# ``isolation().missing`` says it: Landlock does not fence the size and age of a file.
+_OPEN = {"measure files"}
 DECLARED: dict[str, set[str]] = {"ns": set(), "uid": _OPEN, "seccomp": _OPEN}
 
 # Where nothing stops it, this shows that the sign is noticed.

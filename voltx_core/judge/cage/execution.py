@@ -15,6 +15,7 @@ from . import beside, candidate
 from .frames import HEADER, read_exact, read_into
 from .jail import Confinement, Jail, confine
 from .process import Ending, watch
+from .quota import Quota
 from .scratch import products
 from .values import decode, encode
 
@@ -87,8 +88,7 @@ def run_steps(
             cpu_s=cpu_s,
             memory_mib=step["memory_mib"],
             may_exec=True,
-            may_fork=step["may_fork"],
-            may_chmod=step["may_fork"],
+            may_build=step["required"],
             address_space=step["address_space"],
         )
 
@@ -100,6 +100,7 @@ def run_steps(
             wall_s=wall_s,
             output_bytes=step["output_bytes"],
             announce=announce,
+            quota=Quota() if step["required"] and not jail.stores else None,
         )
         runs.append(_as_data(ending))
         if step["required"]:

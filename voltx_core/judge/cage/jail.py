@@ -7,9 +7,10 @@ level      what is in force
            holds only the interpreter and libraries, read-only; scratch is a size-limited
            tmpfs; outer and inner seccomp filters; Landlock too where present
 ``uid``    an unused uid leased for the slot, no capabilities; both filters; Landlock
-           where present (without it world-readable files stay readable)
+           where present (without it world-readable files stay readable); no file can be
+           made, changed in size or removed
 ``seccomp``  the caller's own uid, no capabilities; both filters; Landlock where present,
-           else no system calls that take a path
+           else no system calls that take a path; files as at ``uid``
 ``none``   resource limits and time limits only
 =========  ==========================================================================
 
@@ -17,7 +18,9 @@ All levels: limits on CPU time, address space, file size, descriptors, no core d
 session, death with the supervisor. Namespaces are per slot, not per run: the filters refuse every
 kernel object and mount that could outlast a process, and between runs all processes are killed and
 scratch is emptied. A set per run would need the big outer filter per run, too, which has to refuse
-new namespaces. Not enforced: a limit of its own on the number of threads at ``seccomp``, where the
+new namespaces. At ``uid`` and ``seccomp`` no file system bounds scratch, so a program that writes a
+file there gets a PermissionError; compilers, which are trusted, may write, and what they store is
+watched. Not enforced: a limit of its own on the number of threads at ``seccomp``, where the
 kernel counts them with all others of the user: Python programs get none there.
 """
 
@@ -28,13 +31,13 @@ import signal
 from dataclasses import dataclass
 
 from . import kernel, landlock, namespaces, seccomp
-from .quota import watch_scratch
 
 _MAX_DESCRIPTORS = 64
 _MAX_THREADS = 64
 _MAX_TASKS_TO_COME = 256
 """How many more threads its user may start elsewhere before a candidate cannot start its own."""
-_MAX_FILE_BYTES = 16 << 20
+_MAX_FILE_BYTES, _MAX_BUILD_BYTES = 16 << 20, 256 << 20
+_DEVICES = ("/dev/null", "/dev/zero")
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,25 @@ class Jail:
         scratch: an existing folder, private to the slot; becomes the working directory.
         readable: folders and files that stay readable and executable.
         uid: the leased uid to become; None to stay what one is.
-        proc: mount /proc inside (runtimes of other languages want it).
+        foreign: programs of other languages run here, whose runtimes want /proc and whose
+            compilers store files in scratch.
     """
 
     level: str
     scratch: str
     readable: tuple[str, ...]
     uid: int | None = None
-    proc: bool = False
+    foreign: bool = False
+
+    @property
+    def stores(self) -> bool:
+        """Whether programs may make files: where a file system bounds them, or nothing does."""
+        return self.level in ("ns", "none")
+
+    @property
+    def fills_scratch(self) -> bool:
+        """Whether a run can leave anything in scratch."""
+        return self.stores or self.foreign
 
 
 @dataclass(frozen=True)
@@ -63,8 +77,8 @@ class Confinement:
     cpu_s: float = 0.0
     memory_mib: int = 0
     may_exec: bool = False
-    may_fork: bool = False
-    may_chmod: bool = False
+    may_build: bool = False
+    """It is a compiler: it may start processes, make files and set their modes."""
     address_space: bool = True
     """Limit address space; runtimes that reserve far more than they use get RLIMIT_DATA."""
 
@@ -81,18 +95,17 @@ def enter(jail: Jail) -> list[str]:
         os.chdir(jail.scratch)
         return ["resource limits"]
     enforced = []
-    writable = [jail.scratch, "/dev/null", "/dev/zero"]
+    scratch = jail.scratch
     if jail.level == "ns":
-        namespaces.enter(jail.scratch, jail.readable, uid=jail.uid, proc=jail.proc)
-        writable = [namespaces.SCRATCH, "/dev/null", "/dev/zero"]
+        namespaces.enter(scratch, jail.readable, uid=jail.uid, proc=jail.foreign)
+        scratch = namespaces.SCRATCH
         enforced.append("namespaces with a private root")
-    else:
-        watch_scratch()
-    os.chdir(writable[0])
+    os.chdir(scratch)
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     if landlock.abi():  # while its paths can still be opened
-        proc = ("/proc",) if jail.proc and jail.level == "ns" else ()  # shows only the jail's own
-        landlock.confine((*jail.readable, *proc, "/dev/urandom"), writable)
+        proc = ("/proc",) if jail.foreign and jail.level == "ns" else ()  # only the jail's own
+        writable = (scratch, *_DEVICES) if jail.fills_scratch else _DEVICES
+        landlock.confine((*jail.readable, *proc, scratch, "/dev/urandom"), writable)
         enforced.append(f"Landlock {landlock.abi()}")
     if jail.uid is not None:
         os.setgroups([])
@@ -125,10 +138,14 @@ class Fence:
         self._address_space, self._data = None, 0
         if limits.address_space:
             self._address_space, self._data = _address_space_now(), _data_now()
+        may_store = jail.stores or limits.may_build
+        file_bytes = _MAX_BUILD_BYTES if limits.may_build else _MAX_FILE_BYTES
         self._fixed = [
-            (resource.RLIMIT_FSIZE, _MAX_FILE_BYTES if not limits.may_chmod else 256 << 20),
+            (resource.RLIMIT_FSIZE, file_bytes if may_store else 0),
             (resource.RLIMIT_NOFILE, _MAX_DESCRIPTORS if not limits.may_exec else 1024),
         ]
+        # A zygote that itself stores nothing has given the right to up for all its children.
+        self._gives_up_storing = jail.foreign and not may_store and landlock.fences_storing()
         self._filter = None
         if jail.level == "none":
             return
@@ -136,9 +153,8 @@ class Fence:
         self._filter = seccomp.Layout(
             seccomp.inner_filter(
                 may_exec=limits.may_exec,
-                may_fork=limits.may_fork,
-                may_chmod=limits.may_chmod,
-                may_remove=limits.may_fork or jail.level == "ns",
+                may_build=limits.may_build,
+                may_store=may_store or landlock.fences_storing(),
                 may_thread=limits.may_exec or jail.level != "seccomp",
                 paths=jail.level != "seccomp" or bool(landlock.abi()),
             )
@@ -154,6 +170,8 @@ class Fence:
         _limit(resource.RLIMIT_DATA, memory + self._data)
         for which, value in self._fixed:
             _limit(which, value)
+        if self._gives_up_storing:
+            landlock.give_up_storing(_DEVICES)
         if self._filter:
             self._filter.install()
 

@@ -12,6 +12,7 @@ _TRUNCATE, _IOCTL_DEV = 1 << 14, 1 << 15
 _RIGHTS_BY_ABI = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1}
 _ALL_RIGHTS = (1 << 16) - 1
 _FILE_RIGHTS = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
+_READING = _EXECUTE | _READ_FILE | _READ_DIR
 _SCOPE_ABSTRACT_SOCKET, _SCOPE_SIGNAL = 1, 2
 
 
@@ -40,15 +41,36 @@ def confine(readable: Iterable[str], writable: Iterable[str]) -> None:
     network = 3 if version >= 4 else 0
     scopes = _SCOPE_ABSTRACT_SOCKET | _SCOPE_SIGNAL if version >= 6 else 0
     size = 24 if version >= 6 else 16 if version >= 4 else 8
-    attributes = struct.pack("<QQQ", handled, network, scopes)[:size]
+    rules = [(path, handled & _READING) for path in readable]
+    rules += [(path, handled) for path in writable]
+    _restrict(struct.pack("<QQQ", handled, network, scopes)[:size], rules)
+
+
+def fences_storing() -> bool:
+    """Whether this kernel's Landlock covers all ways to make, grow, cut or remove a file."""
+    return abi() >= 3
+
+
+def give_up_storing(devices: Iterable[str]) -> None:
+    """From now on no file can be made, changed or removed anywhere; what is readable stays so.
+
+    Args:
+        devices: what can still be written to.
+
+    Raises:
+        OSError: Landlock is absent or refused.
+    """
+    handled = _RIGHTS_BY_ABI.get(abi(), _ALL_RIGHTS) & ~(_READING | _IOCTL_DEV)
+    _restrict(struct.pack("<Q", handled), [(path, handled) for path in devices])
+
+
+def _restrict(attributes: bytes, rules: Iterable[tuple[str, int]]) -> None:
     ruleset = kernel.syscall(
-        "landlock_create_ruleset", ctypes.c_char_p(attributes), ctypes.c_size_t(size), 0
+        "landlock_create_ruleset", ctypes.c_char_p(attributes), ctypes.c_size_t(len(attributes)), 0
     )
     try:
-        for path in readable:
-            _allow(ruleset, path, handled & (_EXECUTE | _READ_FILE | _READ_DIR))
-        for path in writable:
-            _allow(ruleset, path, handled)
+        for path, rights in rules:
+            _allow(ruleset, path, rights)
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
         kernel.syscall("landlock_restrict_self", ruleset, 0)
     finally:

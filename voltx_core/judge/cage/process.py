@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import kernel, quota
+from . import kernel
 from .jail import die_with_parent
+from .quota import INTERVAL_S, Quota
 
 _SHORTEST_WAIT_S = 0.004
 _CONFINED = b"C"
@@ -22,11 +23,15 @@ class Budget:
     """What a process may still use, as whoever waits for it sees it; no child of one's own needed.
 
     The clock that decides is its CPU time: a wait lasts no longer than the CPU time left (it
-    cannot be spent faster by one thread), is then checked and renewed, so nothing is polled.
+    cannot be spent faster by one thread), is then checked and renewed, so nothing is polled but
+    the quota of one that stores files where nothing else bounds them.
     """
 
-    def __init__(self, pid: int, *, cpu_s: float, wall_s: float) -> None:
+    def __init__(
+        self, pid: int, *, cpu_s: float, wall_s: float, quota: Quota | None = None
+    ) -> None:
         self._pid = pid
+        self._quota = quota
         self._cpu_s = cpu_s
         self._end = time.monotonic() + wall_s
 
@@ -47,8 +52,8 @@ class Budget:
     def wait_for(self, poll: select.poll) -> list[tuple[int, int]]:
         """Events of ``poll``; empty when the budget is over."""
         while True:
-            left = 0.0 if quota.exceeded() else self.time_left()
-            wait = min(left, quota.INTERVAL_S) if quota.watched() else left
+            left = 0.0 if self._quota and self._quota.exceeded() else self.time_left()
+            wait = min(left, INTERVAL_S) if self._quota else left
             events = poll.poll(int(wait * 1000) + 1) if left else []
             if events or not left:
                 return events
@@ -129,6 +134,7 @@ def watch(
     wall_s: float,
     output_bytes: int,
     announce: Callable[[int], None],
+    quota: Quota | None = None,
 ) -> Ending:
     """Run ``body`` in a process with piped descriptors 0 to 3 until it ends or is over budget.
 
@@ -146,7 +152,7 @@ def watch(
     inside = [pipes[0][0], *(write for _, write in pipes[1:])]
     process = Process(confined_body)
     pidfd = os.pidfd_open(process.pid)
-    budget = Budget(process.pid, cpu_s=cpu_s, wall_s=wall_s)
+    budget = Budget(process.pid, cpu_s=cpu_s, wall_s=wall_s, quota=quota)
     announce(process.pid)
     for fd in inside:
         os.close(fd)

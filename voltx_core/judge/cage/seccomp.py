@@ -156,7 +156,12 @@ _UNOPENED = [
     "truncate",
 ]
 _MODES = ["chmod", "fchmod", "fchmodat", "utime", "utimes", "utimensat", "futimesat"]
-_REMOVALS = [
+_STORING = [
+    "creat",
+    "mkdir",
+    "mkdirat",
+    "symlink",
+    "symlinkat",
     "unlink",
     "unlinkat",
     "rmdir",
@@ -220,6 +225,7 @@ _F_SETLEASE, _F_NOTIFY, _F_SETPIPE_SZ = 1024, 1026, 1031
 _AF_UNIX = 1
 _DATAGRAM_BIT = 2  # in SOCK_DGRAM, SOCK_RAW and all that is not a stream: sendto names a receiver
 _UNNAMED = 0x400000  # O_TMPFILE without O_DIRECTORY
+_STORING_BITS = os.O_CREAT | os.O_TRUNC | _UNNAMED
 _KEEP_SIZE = 1  # space beyond the end of a file, which its size limit does not bound
 # What terminals, pipes and sockets are asked by the runtimes of languages.
 _TCGETS, _TIOCGWINSZ, _FIONREAD, _FIONBIO = 0x5401, 0x5413, 0x541B, 0x5421
@@ -274,21 +280,18 @@ def outer_filter() -> bytes:
 def inner_filter(
     *,
     may_exec: bool,
-    may_fork: bool,
-    may_chmod: bool,
+    may_build: bool,
     may_thread: bool,
-    may_remove: bool,
+    may_store: bool,
     paths: bool,
 ) -> bytes:
     """What a candidate process must not do; it may signal its own threads.
 
     Args:
         may_exec: allow execve (programs of other languages start by it).
-        may_fork: allow child processes (compilers).
-        may_chmod: allow file modes and times to be set (linkers).
+        may_build: allow child processes and setting modes and times of files (compilers).
         may_thread: allow threads; False where nothing limits how many.
-        may_remove: allow files to lose their name; False where a look into the folder must find
-            all that it holds.
+        may_store: allow files to be made, cut and removed; False where nothing else forbids it.
         paths: allow system calls that take a path; False where nothing else fences files.
     """
     denied = list(_SIGNALS)
@@ -308,18 +311,16 @@ def inner_filter(
     ]
     if not may_exec:  # and Python needs no links read, which Landlock leaves open
         denied += ["execve", "execveat", "readlink", "readlinkat"]
-    if not may_fork:
-        denied += _PROCESSES
+    if not may_build:
+        denied += [*_PROCESSES, *_MODES]
         conditions.append(Condition("clone", 0, unless_bit=kernel.CLONE_THREAD))
     if not may_thread:
         denied.append("clone")
-    if not may_chmod:
-        denied += _MODES
-    if not may_remove:
-        denied += _REMOVALS
+    if not may_store:
+        denied += _STORING
         conditions += [
-            Condition("open", 1, any_bit=_UNNAMED),
-            Condition("openat", 2, any_bit=_UNNAMED),
+            Condition("open", 1, any_bit=_STORING_BITS),
+            Condition("openat", 2, any_bit=_STORING_BITS),
         ]
     if not paths:
         denied += _PATHS

@@ -143,7 +143,7 @@ def _serve(jail: Jail, request: int, report: int) -> None:
                 _supervise(jail, request, report, announced, kind, length)
             how, exit_code = _wait(pid, request, wall_s + _GRACE_S)
         _sweep(jail, pids)
-        clean = _empty_scratch()
+        clean = not jail.fills_scratch or _empty_scratch()
         with contextlib.suppress(BrokenPipeError):
             write_all(
                 request,
