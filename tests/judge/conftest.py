@@ -1,5 +1,8 @@
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
+import psutil
 import pytest
 
 from voltx_core.data.problem import StdioTest
@@ -7,6 +10,29 @@ from voltx_core.judge import Judge, Limits, Program, Verdict
 from voltx_core.judge.isolation import LEVELS
 
 QUICK = Limits(cpu_s=0.4, wall_s=60.0, memory_mib=128)
+
+
+Seen = TypeVar("Seen")
+
+
+@pytest.fixture(scope="session")
+def settled() -> Callable[[Callable[[], Seen]], Seen]:
+    """What is seen once it has not changed for a while: slots make themselves ready in advance."""
+
+    def wait(look: Callable[[], Seen]) -> Seen:
+        last: Seen | None = None
+        since = time.monotonic()
+        while last is None or time.monotonic() < since + 1.0:
+            time.sleep(0.05)
+            try:
+                now: Seen | None = look()
+            except (OSError, psutil.Error):  # a process ended while it was looked at
+                now = None
+            if now is None or now != last:
+                last, since = now, time.monotonic()
+        return last
+
+    return wait
 
 
 class Bench:

@@ -205,9 +205,10 @@ def test_a_program_of_another_language_stores_nothing_where_nothing_bounds_it(le
 
 WITHOUT_LANDLOCK = """
 import struct, sys
-from voltx_core.judge.cage import landlock, seccomp
-from tests.judge.test_isolation import stores
+sys.path.insert(0, sys.argv[2])
+from test_isolation import stores
 from voltx_core.judge import Judge
+from voltx_core.judge.cage import landlock, seccomp
 
 LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
 program = [(LOAD, 0, 0, 0), (EQUAL, 0, 1, 444), (RETURN, 0, 0, 0x50026), (RETURN, 0, 0, 0x7FFF0000)]
@@ -222,10 +223,8 @@ with Judge(workers=1, level=sys.argv[1]) as judge:
 def test_a_program_stores_nothing_on_a_kernel_without_landlock_either(level):
     if level == "uid" and os.geteuid() != 0:
         pytest.skip("this level needs root")
-    root = Path(__file__).parents[2]
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_LANDLOCK, level],
-        cwd=root,
+        [sys.executable, "-c", WITHOUT_LANDLOCK, level, str(Path(__file__).parent)],
         capture_output=True,
         text=True,
         check=False,

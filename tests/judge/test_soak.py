@@ -74,7 +74,8 @@ def honest(number: int) -> tuple[Program, Outcome]:
         return program(number, code, test, HONEST), passed
     code = (
         "import os\ndef f(items):\n    assert os.listdir('.') == []\n"
-        f"    open('mine', 'w').write('x')\n    return sorted(items), len(items) + {add}"
+        "    try: open('mine', 'w').write('x')\n    except PermissionError: pass\n"  # as levels go
+        f"    return sorted(items), len(items) + {add}"
     )
     test = f"assert f([3, 1, 2]) == ([1, 2, 3], {3 + number})"
     assurance = "inproc" if kind == 1 else "split"
@@ -119,7 +120,7 @@ def held_by_slots(others: set[int]) -> dict[str, int]:
     }
 
 
-def soak(count: int, kills: int) -> dict[str, object]:
+def soak(count: int, kills: int, settled) -> dict[str, object]:
     """Judge the mixture twice on one judge, killing slots meanwhile; check it; what was seen."""
     programs, allowed = mixture(count)
     own_descriptors = len(os.listdir("/proc/self/fd"))
@@ -128,7 +129,7 @@ def soak(count: int, kills: int) -> dict[str, object]:
     workers = 2
     with Judge(workers=workers) as judge:
         judge.run(programs[:60])
-        before, sizes = held_by_slots(others), []
+        before, sizes = settled(lambda: held_by_slots(others)), []
         killed = 0
 
         def watch(done: int, total: int) -> None:
@@ -159,9 +160,9 @@ def soak(count: int, kills: int) -> dict[str, object]:
         differing = [a for a, b in zip(*runs, strict=True) if a != b]
         assert differing == []
         judge.run(programs[:60])  # every slot has come back
-        after = held_by_slots(others)
-        # A slot is a zygote with, at most, its keeper and a checker.
-        assert after["processes"] <= 3 * workers
+        after = settled(lambda: held_by_slots(others))
+        # A slot is a zygote with, at most, its keeper, a checker and a candidate.
+        assert after["processes"] <= 4 * workers
         assert after["descriptors"] <= before["descriptors"]
         assert after["bytes"] < before["bytes"] + (16 << 20)
         # The first run makes room for its verdicts; the second must do with it.
@@ -192,16 +193,16 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_three_hundred_programs_one_in_ten_hostile_leave_nothing_behind():
-    figures = soak(150, kills=2)
+def test_three_hundred_programs_one_in_ten_hostile_leave_nothing_behind(settled):
+    figures = soak(150, kills=2, settled=settled)
     assert figures["programs"] == 300
     assert figures["hostile"] == 30
 
 
 @pytest.mark.integration
-def test_thousands_of_programs_one_in_ten_hostile_leave_nothing_behind():
+def test_thousands_of_programs_one_in_ten_hostile_leave_nothing_behind(settled):
     programs = int(os.environ.get("VOLTX_SOAK", "2000"))
-    figures = soak(programs, kills=programs // 1000)
+    figures = soak(programs, kills=programs // 1000, settled=settled)
     for name, value in figures.items():
         print(f"{name}: {value}")
     assert figures["programs"] == 2 * programs

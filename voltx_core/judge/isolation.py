@@ -8,7 +8,7 @@ from pathlib import Path
 
 from voltx_core.errors import JudgeError
 from voltx_core.judge.cage.values import decode
-from voltx_core.judge.cage.zygote import CALLS
+from voltx_core.judge.cage.wire import CALLS
 from voltx_core.judge.program import Limits, Outcome, Program
 from voltx_core.judge.slot import Slot, SlotLost
 from voltx_core.judge.trial import PythonTrial

@@ -16,7 +16,7 @@ from typing import Self
 from voltx_core.data.problem import Language
 from voltx_core.errors import Interrupted, JudgeError
 from voltx_core.judge.builds import BuildStore
-from voltx_core.judge.cage.standing import DIED, FAULT
+from voltx_core.judge.cage.wire import DIED, FAULT
 from voltx_core.judge.isolation import resolve_level
 from voltx_core.judge.languages import readable_paths
 from voltx_core.judge.program import Program, Verdict
@@ -270,9 +270,12 @@ class _Batch:
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if slot.wants_to_write else 0)
         if slot.request not in self._selector.get_map():
             self._selector.register(slot.request, events, slot)
-            self._selector.register(slot.report, selectors.EVENT_READ, slot)
         elif slot.wants_to_write:
             self._selector.modify(slot.request, events, slot)
+        if slot.brief and slot.report in self._selector.get_map():
+            self._selector.unregister(slot.report)
+        elif not slot.brief and slot.report not in self._selector.get_map():
+            self._selector.register(slot.report, selectors.EVENT_READ, slot)
 
     def _unwatch(self, slot: Slot) -> None:
         for end in (slot.request, slot.report):

@@ -19,11 +19,11 @@ from voltx_core.errors import JudgeError
 from voltx_core.judge.cage.frames import HEADER
 from voltx_core.judge.cage.jail import Jail
 from voltx_core.judge.cage.scratch import empty
-from voltx_core.judge.cage.standing import DIED, FINISHED
-from voltx_core.judge.cage.zygote import ORDER, READY, TRAILER
+from voltx_core.judge.cage.wire import CALLS, DIED, FINISHED, ORDER, READY, TAKEN, TRAILER
 from voltx_core.judge.leases import UidLease
 
 _START_TIMEOUT_S = 60.0
+_PIPE_BYTES = 1 << 16
 _HERE = Path(__file__).parent
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[2]); from cage.zygote import main; main(sys.argv[1])"
@@ -31,6 +31,7 @@ _BOOT = (
 # PYTHONHASHSEED must count, so -I (which ignores it) is spelled out without -E.
 FLAGS = ("-s", "-S", "-P", "-B", "-X", "utf8")
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "HOME": "/"}
+_AT_ONCE = {"LD_BIND_NOW": "1"}  # functions linked later would be linked anew in every candidate
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
 _NOT_COPIED = ("site-packages", "test", "tests", "idlelib", "ensurepip", "tkinter", "lib2to3")
 
@@ -45,12 +46,14 @@ class Reply:
         exit_code: of the supervisor; negative for a signal.
         report: the supervisor's frame; empty unless it finished.
         taken: the supervisor had read its whole order.
+        cpu_s: what the candidate of an order of calls has used.
     """
 
     ending: bytes
     exit_code: int
     report: bytes
     taken: bool
+    cpu_s: float
 
 
 class SlotLost(Exception):
@@ -100,6 +103,7 @@ class Slot:
         self._report = bytearray()
         self._trailer = bytearray()
         self.busy = False
+        self.brief = True
         self.deadline = float("inf")
 
     def _start(self, jail: Jail, warm: bool, library: str | None) -> None:
@@ -120,7 +124,7 @@ class Slot:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._errors,
-            env=ENVIRONMENT,
+            env=ENVIRONMENT | _AT_ONCE,
             cwd="/",
             pass_fds=(theirs.fileno(), report_write),
             start_new_session=True,
@@ -171,6 +175,7 @@ class Slot:
         self._report.clear()
         self._trailer.clear()
         self.busy = True
+        self.brief = kind == CALLS
         self.deadline = time.monotonic() + wall_s + patience_s
         self._flush()
 
@@ -194,7 +199,8 @@ class Slot:
             SlotLost: the zygote is gone.
         """
         self._flush()
-        self._drain_report()
+        if not self.brief:
+            self._drain_report()
         try:
             data = self.request.recv(TRAILER.size - len(self._trailer))
         except BlockingIOError:
@@ -206,28 +212,33 @@ class Slot:
         self._trailer += data
         if len(self._trailer) < TRAILER.size:
             return None
-        ending, state, exit_code = TRAILER.unpack(self._trailer)
+        ending, state, exit_code, cpu_s = TRAILER.unpack(self._trailer)
         self._drain_report()  # all of it was written before the trailer
         self.busy = False
         self.spent = state != READY
-        return self._as_reply(ending, exit_code)
+        return self._as_reply(ending, exit_code, cpu_s)
 
     spent = False
     """The zygote has ended itself because its scratch could not be emptied."""
+    brief: bool
+    """The report on the current order fits into its pipe: nobody needs to empty it before the
+    order is over."""
 
-    def _as_reply(self, ending: bytes, exit_code: int) -> Reply:
-        taken = self._report[:1] == b"R"
+    def _as_reply(self, ending: bytes, exit_code: int, cpu_s: float) -> Reply:
+        taken = self._report[:1] == TAKEN
         frame = bytes(self._report[1 + HEADER.size :])
         if ending == FINISHED:
             whole = taken and len(self._report) > HEADER.size
             if not whole or HEADER.unpack_from(self._report, 1)[0] != len(frame):
                 ending, frame = DIED, b""
-        return Reply(ending, exit_code, frame if ending == FINISHED else b"", taken)
+        return Reply(ending, exit_code, frame if ending == FINISHED else b"", taken, cpu_s)
 
     def _drain_report(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            while data := os.read(self.report, 1 << 16):
+            while data := os.read(self.report, _PIPE_BYTES):
                 self._report += data
+                if len(data) < _PIPE_BYTES:
+                    return
 
     def close(self) -> None:
         """End the zygote and everything below it, and remove its scratch."""

@@ -7,7 +7,7 @@ from voltx_core.data.problem import StdioTest
 from voltx_core.judge import harness
 from voltx_core.judge.builds import Build, BuildStore, build_key
 from voltx_core.judge.cage.values import decode, encode
-from voltx_core.judge.cage.zygote import STEPS
+from voltx_core.judge.cage.wire import STEPS
 from voltx_core.judge.languages import Command, Recipe
 from voltx_core.judge.program import Outcome, Program, Verdict
 from voltx_core.judge.slot import Reply

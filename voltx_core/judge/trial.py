@@ -9,9 +9,8 @@ from typing import Any, Protocol
 
 from voltx_core.data.problem import StdioTest
 from voltx_core.judge.cage.frames import HEADER
-from voltx_core.judge.cage.standing import DIED, OVERDUE
 from voltx_core.judge.cage.values import decode, encode
-from voltx_core.judge.cage.zygote import BESIDE, CALLS, SCRIPT
+from voltx_core.judge.cage.wire import BESIDE, CALLS, DIED, OVERDUE, SCRIPT
 from voltx_core.judge.comparison import same_output
 from voltx_core.judge.preparation import prepare
 from voltx_core.judge.program import Outcome, Program, Verdict
@@ -134,6 +133,7 @@ class PythonTrial:
         if trouble:
             self._note(*trouble)
         elif order.kind == CALLS:
+            self._cpu_s += reply.cpu_s
             self._take_calls(decode(reply.report))
         elif order.kind == BESIDE:
             self._take_beside(decode(reply.report))
@@ -142,7 +142,6 @@ class PythonTrial:
 
     def _take_calls(self, seen: dict[str, Any]) -> None:
         self._passed += seen["passed"]
-        self._cpu_s += seen["cpu_s"]
         self._note(Outcome(seen["outcome"]), seen["detail"])
 
     def _take_beside(self, run: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ import os
 import secrets
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ _THREADS_OVER = 96
 _MEMORY_OVER_MIB = 600  # the tests' own process may be large, too
 _STORED_OVER = 128 << 20
 _FILES_OVER = 8192
-_SETTLE_S = 3.0
+_SETTLE_S, _REST_S = 3.0, 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +104,7 @@ class Assault:
         self._level, self._arena, self._slack_s = level, arena, slack_s
         self._judge = self._new_judge()
         self._check_honest()
+        self._at_rest = _settled(lambda: len(descendants()))
 
     def _new_judge(self) -> Judge | BareJudge:
         if self._level == "bare":
@@ -126,7 +128,7 @@ class Assault:
             new_secret(),
             f"needle-{secrets.token_hex(16)}",
         )
-        idle, processes = footprint(arena.judge_folder), len(descendants())
+        idle = footprint(arena.judge_folder)
         state = arena.state()
         started = time.monotonic()
         signs: list[Sign] = []
@@ -142,7 +144,7 @@ class Assault:
                 signs.append("judge")
                 self._judge.close()
                 self._judge = self._new_judge()
-        signs += self._signs_outside(attack, state, idle, processes, lookout.peak)
+        signs += self._signs_outside(attack, state, idle, lookout.peak)
         return Finding(
             name=attack.name,
             group=attack.group,
@@ -213,7 +215,6 @@ class Assault:
         attack: Attack,
         state: dict[str, Any],
         idle: Footprint,
-        processes: int,
         peak: Footprint,
     ) -> list[Sign]:
         arena = self._arena
@@ -226,7 +227,7 @@ class Assault:
             or peak.stored_files > idle.stored_files + _FILES_OVER
         ):
             signs.append("growth")
-        if self._survivors(processes):
+        if self._survivors():
             signs.append("survivor")
         if arena.contacted():
             signs.append("contact")
@@ -237,9 +238,12 @@ class Assault:
             arena.restore()
         return signs
 
-    def _survivors(self, expected: int) -> list[int]:
-        """Processes that are too many once everything had time to settle; they are ended."""
-        end = time.monotonic() + _SETTLE_S
+    def _survivors(self) -> list[int]:
+        """Processes that are too many once everything had time to settle; they are ended.
+
+        The honest programs that follow an attack leave every slot standing ready again.
+        """
+        expected, end = self._at_rest, time.monotonic() + _SETTLE_S
         while len(alive := descendants()) > expected and time.monotonic() < end:
             time.sleep(0.02)
         surplus = alive[expected:] if len(alive) > expected else []
@@ -250,6 +254,16 @@ class Assault:
                 except OSError:
                     continue
         return surplus
+
+
+def _settled(count: Callable[[], int]) -> int:
+    """What a count comes to once it has not changed for a while: slots make themselves ready."""
+    last, since = count(), time.monotonic()
+    while time.monotonic() < since + _REST_S:
+        time.sleep(0.02)
+        if (now := count()) != last:
+            last, since = now, time.monotonic()
+    return last
 
 
 def _filled(test: Test, place: dict[str, Any], needle: str, number: str) -> Test:

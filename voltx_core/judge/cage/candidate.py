@@ -16,8 +16,8 @@ from .frames import ChannelClosed, read_exact, receive, send
 from .jail import Fence
 from .values import MAX_BYTES, CannotCross, decode, encode
 
-LIMITS = struct.Struct("<dI")
-"""What comes first: CPU seconds and MiB of memory."""
+LIMITS = struct.Struct("<dII")
+"""What comes first: CPU seconds, MiB of memory, and the length of what follows."""
 
 INCOMING, OUTGOING = 3, 4
 FRAME_LIMIT = MAX_BYTES + 4096
@@ -27,24 +27,31 @@ _PLAIN = (int, str, float, bool, type(None), bytes, complex, range)
 
 
 def serve(fence: Fence, incoming: int, outgoing: int) -> None:
-    """Load the code that the first frame brings, then answer calls until the channel closes.
+    """Load the code that comes first, then answer calls until the channel closes.
 
     Args:
-        fence: to be closed before anything hostile is read.
+        fence: to be closed at once; its limits, before anything hostile is read.
         incoming: descriptor to read from, 5 or higher; it becomes 3.
         outgoing: descriptor to write to, 5 or higher; it becomes 4. 0 to 2 stay, others are closed.
     """
     os.dup2(incoming, INCOMING)
     os.dup2(outgoing, OUTGOING)
     os.closerange(OUTGOING + 1, _MAX_DESCRIPTOR)
-    fence.close(*LIMITS.unpack(read_exact(INCOMING, LIMITS.size)))
-    # That the order was read proves to the checker that confinement is complete.
-    code, setup, wanted = marshal.loads(receive(INCOMING, 1 << 30))
+    fence.close()
+    cpu_s, memory_mib, length = LIMITS.unpack(read_exact(INCOMING, LIMITS.size))
+    fence.limit(cpu_s, memory_mib)
+    # That the code is read proves to the checker that confinement is complete.
+    perform(INCOMING, length, OUTGOING)
+
+
+def perform(incoming: int, length: int, outgoing: int) -> None:
+    """Load the code, whose order has so many bytes, and answer calls."""
+    code, setup, wanted = marshal.loads(read_exact(incoming, length))
     module = fresh_module("candidate")
     try:
         compiled = compile(code, "<candidate>", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
-        send(OUTGOING, encode(("syntax", f"{type(error).__name__}: {error}")))
+        send(outgoing, encode(("syntax", f"{type(error).__name__}: {error}")))
         return
     try:
         if setup:
@@ -52,10 +59,10 @@ def serve(fence: Fence, incoming: int, outgoing: int) -> None:
         exec(compiled, module.__dict__)
         functions, constants = _describe(module.__dict__, wanted)
     except BaseException as error:
-        send(OUTGOING, encode(("raised", *describe(error))))
+        send(outgoing, encode(("raised", *describe(error))))
         return
-    send(OUTGOING, encode(("ready", functions, constants)))
-    _answer(module.__dict__)
+    send(outgoing, encode(("ready", functions, constants)))
+    _answer(module.__dict__, incoming, outgoing)
 
 
 def fresh_module(name: str) -> types.ModuleType:
@@ -90,17 +97,17 @@ def resolve(namespace: dict[str, Any], name: str) -> Any:
     return getattr(solution(), name, None) if isinstance(solution, type) else None
 
 
-def _answer(namespace: dict[str, Any]) -> None:
+def _answer(namespace: dict[str, Any], incoming: int, outgoing: int) -> None:
     while True:
         try:
-            name, args, kwargs = decode(receive(INCOMING, FRAME_LIMIT))
+            name, args, kwargs = decode(receive(incoming, FRAME_LIMIT))
         except ChannelClosed:
             return
         try:
             reply = _call(namespace, name, args, kwargs)
         except BaseException as error:
             reply = encode(("raised", *describe(error)))
-        send(OUTGOING, reply)
+        send(outgoing, reply)
 
 
 def _call(

@@ -23,21 +23,23 @@ from collections.abc import Callable
 from typing import Any
 
 from .assertions import NothingAsserted, run_compiled
-from .frames import HEADER, read_exact, write_all
+from .frames import HEADER, ChannelClosed, read_exact, write_all
 from .jail import Jail
 from .process import NotStarted
 from .remote import Candidate, CandidateGone
 from .values import encode
+from .wire import CALLS, ORDER, TAKEN
 
-START = struct.Struct("<Idi")
-"""From the zygote: length of the order, wall limit, the candidate's pid (and descriptors)."""
+START = struct.Struct("<i")
+"""From the zygote: the candidate's pid, then the order's header if that was read already; with it
+the candidate's descriptors."""
 
-ENDED = struct.Struct("<id")
-"""From the zygote: the candidate's exit code and CPU seconds."""
+ENDED = struct.Struct("<i")
+"""From the zygote: the candidate's exit code."""
 
-END, DONE, LAST, LOST = b"e", b"d", b"l", b"x"
+END, DONE, LAST, LOST, OTHER = b"e", b"d", b"l", b"x", b"o"
 """To the zygote: end the candidate; the report is written; likewise, and the checker ends itself;
-the machine failed."""
+the machine failed; the order that came (its header follows) is not for a checker."""
 
 STATELESS_MODULES = frozenset(
     {
@@ -52,24 +54,50 @@ STATELESS_MODULES = frozenset(
 _MAX_DETAIL = 500
 _MEMORY, _MEMORY_OF_TESTS = 2 << 30, 384 << 20
 _RUNS = 1000
+_GRACE_S = 2.0
 _MAX_GROWTH_KIB = 64 << 10
 
 
-def serve_checks(jail: Jail, control: socket.socket, request: int, report: int) -> None:
-    """Judge programs until the zygote closes ``control`` or the process is worn out."""
+def serve_checks(jail: Jail, control: socket.socket, request: int, report: int, begun: int) -> None:
+    """Judge programs until the zygote closes ``control`` or the process is worn out.
+
+    The kernel ends a run, and this process, when its wall limit is over.
+
+    Args:
+        jail: what this process is locked into.
+        control: words from and to the zygote.
+        request: orders come from here,
+        report: and what was seen goes there.
+        begun: an event descriptor that counts orders whose header was read.
+    """
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     largest = _size_kib() + _MAX_GROWTH_KIB
     for run in range(1, _RUNS + 1):
-        message, ends, _, _ = socket.recv_fds(control, START.size, 2)
+        message, ends, _, _ = socket.recv_fds(control, START.size + ORDER.size, 2)
         if not message:
             return
-        length, wall_s, pid = START.unpack(message)
+        try:
+            header = message[START.size :] or read_exact(request, ORDER.size)
+        except (ChannelClosed, ConnectionResetError):
+            return
+        kind, length, wall_s = ORDER.unpack(header)
+        if kind != CALLS:
+            for fd in ends:
+                os.close(fd)
+            control.send(OTHER + header)
+            continue
+        os.eventfd_write(begun, 1)
+        signal.setitimer(signal.ITIMER_REAL, wall_s + _GRACE_S)
+        (pid,) = START.unpack_from(message)
         try:
             traceless = _check(jail, control, request, length, report, (pid, ends), wall_s)
         except NotStarted:
             control.send(LOST)
             return
+        signal.setitimer(signal.ITIMER_REAL, 0)
         worn = not traceless or run == _RUNS or _size_kib() > largest
+        if jail.level == "none":  # nothing keeps a candidate there from stopping its parent
+            os.kill(os.getppid(), signal.SIGCONT)
         control.send(LAST if worn else DONE)
         if worn:
             return
@@ -86,22 +114,21 @@ def _check(
 ) -> bool:
     """Judge one program: read its order, run its tests, write the frame with what was seen."""
     payload = read_exact(request, length)
-    os.write(report, b"R")  # the order is off the wire, whatever happens now
+    os.write(report, TAKEN)  # the order is off the wire, whatever happens now
     order = marshal.loads(payload)
     _limit(order["cpu_s"], order["memory_mib"])
 
-    def end_it() -> tuple[int, float]:
+    def end_it() -> int:
         os.kill(pid, signal.SIGKILL)  # at once; the zygote, whose child it is, sees to the rest
-        if jail.level == "none":  # nothing keeps a candidate there from stopping its parent
+        if jail.level == "none":
             os.kill(os.getppid(), signal.SIGCONT)
         control.send(END)
-        exit_code, cpu_s = ENDED.unpack(control.recv(ENDED.size))
-        return exit_code, cpu_s
+        exit_code: int = ENDED.unpack(control.recv(ENDED.size))[0]
+        return exit_code
 
     pid, ends = process
     remote = Candidate(pid, ends, end_it, cpu_s=order["cpu_s"], wall_s=wall_s)
     seen, traceless = _judge(remote, order)
-    _, seen["cpu_s"] = remote.end()
     remote.close()
     frame = encode(seen)
     write_all(report, HEADER.pack(len(frame)) + frame)

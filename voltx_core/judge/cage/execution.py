@@ -13,11 +13,12 @@ from typing import Any
 
 from . import beside, candidate
 from .frames import HEADER, read_exact, read_into
-from .jail import Confinement, Jail, confine
+from .jail import Confinement, Fence, Jail
 from .process import Ending, watch
 from .quota import Quota
 from .scratch import products
 from .values import decode, encode
+from .wire import TAKEN
 
 _MAX_STDERR = 2000
 _REPORT_LIMIT = 1 << 30
@@ -34,21 +35,20 @@ def run_script(
     content = mmap.mmap(-1, length)
     content.madvise(mmap.MADV_DONTFORK)
     read_into(request, content)
-    os.write(report, b"R")  # the order is off the wire, whatever happens now
+    os.write(report, TAKEN)  # the order is off the wire, whatever happens now
     (size,) = HEADER.unpack_from(content)
     at = HEADER.size + size
     order = decode(content[HEADER.size : at])
     cpu_left, end = order["cpu_s"], time.monotonic() + order["wall_s"]
     runs: list[dict[str, Any]] = []
+    fence = Fence(jail, Confinement())
     for size in order["sizes"]:
         if cpu_left <= 0:
             break
         stdin = memoryview(content)[at : at + size]
         at += size
-        limits = Confinement(cpu_s=cpu_left, memory_mib=order["memory_mib"])
-
         ending = watch(
-            partial(confine, jail, limits),
+            partial(fence.enclose, cpu_left, order["memory_mib"]),
             partial(candidate.run_program, order["code"], order["setup"]),
             stdin,
             cpu_s=cpu_left,
@@ -85,15 +85,10 @@ def run_steps(
         cpu_s, wall_s = step.get("cpu_s", cpu_left), step.get("wall_s", wall_left)
         began = time.monotonic()
         limits = Confinement(
-            cpu_s=cpu_s,
-            memory_mib=step["memory_mib"],
-            may_exec=True,
-            may_build=step["required"],
-            address_space=step["address_space"],
+            may_exec=True, may_build=step["required"], address_space=step["address_space"]
         )
-
         ending = watch(
-            partial(_confine_command, jail, limits),
+            partial(_enclose_command, Fence(jail, limits), cpu_s, step["memory_mib"]),
             partial(os.execve, step["argv"][0], step["argv"], step["environment"]),
             step["stdin"],
             cpu_s=cpu_s,
@@ -124,9 +119,8 @@ def run_beside(
         trees = beside.parsed(order["tests"])
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return _write_report(report, {"broken": f"{type(error).__name__}: {error}"})
-    limits = Confinement(cpu_s=order["cpu_s"], memory_mib=order["memory_mib"])
     ending = watch(
-        partial(confine, jail, limits),
+        partial(Fence(jail, Confinement()).enclose, order["cpu_s"], order["memory_mib"]),
         partial(beside.serve_tests, order["code"], order["setup"], order["entry_point"], trees),
         order["nonce"].encode("ascii"),
         cpu_s=order["cpu_s"],
@@ -137,15 +131,15 @@ def run_beside(
     return _write_report(report, _as_data(ending))
 
 
-def _confine_command(jail: Jail, limits: Confinement) -> None:
+def _enclose_command(fence: Fence, cpu_s: float, memory_mib: int) -> None:
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores these, and exec keeps that
         signal.signal(number, signal.SIG_DFL)
-    confine(jail, limits)
+    fence.enclose(cpu_s, memory_mib)
 
 
 def _read_order(request: int, length: int, report: int) -> dict[str, Any]:
     payload = read_exact(request, length)
-    os.write(report, b"R")  # the order is off the wire, whatever happens now
+    os.write(report, TAKEN)  # the order is off the wire, whatever happens now
     order: dict[str, Any] = decode(payload)
     return order
 

@@ -72,10 +72,8 @@ class Jail:
 
 @dataclass(frozen=True)
 class Confinement:
-    """What one candidate process may use."""
+    """What candidates of one kind may do."""
 
-    cpu_s: float = 0.0
-    memory_mib: int = 0
     may_exec: bool = False
     may_build: bool = False
     """It is a compiler: it may start processes, make files and set their modes."""
@@ -140,45 +138,48 @@ class Fence:
             self._address_space, self._data = _address_space_now(), _data_now()
         may_store = jail.stores or limits.may_build
         file_bytes = _MAX_BUILD_BYTES if limits.may_build else _MAX_FILE_BYTES
-        self._fixed = [
+        fixed = [
             (resource.RLIMIT_FSIZE, file_bytes if may_store else 0),
             (resource.RLIMIT_NOFILE, _MAX_DESCRIPTORS if not limits.may_exec else 1024),
         ]
         # A zygote that itself stores nothing has given the right to up for all its children.
         self._gives_up_storing = jail.foreign and not may_store and landlock.fences_storing()
         self._filter = None
-        if jail.level == "none":
-            return
-        self._fixed.append((resource.RLIMIT_NPROC, _MAX_THREADS + _tasks_not_ours(jail)))
-        self._filter = seccomp.Layout(
-            seccomp.inner_filter(
-                may_exec=limits.may_exec,
-                may_build=limits.may_build,
-                may_store=may_store or landlock.fences_storing(),
-                may_thread=limits.may_exec or jail.level != "seccomp",
-                paths=jail.level != "seccomp" or bool(landlock.abi()),
+        if jail.level != "none":
+            fixed.append((resource.RLIMIT_NPROC, _MAX_THREADS + _tasks_not_ours(jail)))
+            self._filter = seccomp.Layout(
+                seccomp.inner_filter(
+                    may_exec=limits.may_exec,
+                    may_build=limits.may_build,
+                    may_store=may_store or landlock.fences_storing(),
+                    may_thread=limits.may_exec or jail.level != "seccomp",
+                    paths=jail.level != "seccomp" or bool(landlock.abi()),
+                )
             )
-        )
+        self._fixed = [(which, _within(which, value)) for which, value in fixed]
 
-    def close(self, cpu_s: float, memory_mib: int) -> None:
-        """The last trusted act of a candidate process before hostile code runs."""
+    def close(self) -> None:
+        """Give up everything but CPU time and memory."""
+        for which, pair in self._fixed:
+            resource.setrlimit(which, pair)
+        if self._gives_up_storing:
+            landlock.give_up_storing(_DEVICES)
+        if self._filter:
+            self._filter.install()
+
+    def limit(self, cpu_s: float, memory_mib: int) -> None:
+        """Limit CPU time and memory: the last trusted act before hostile code runs."""
         # Whole seconds: the clock of whoever watches is the fine one.
         _limit(resource.RLIMIT_CPU, int(cpu_s) + 2)
         memory = memory_mib << 20
         if self._address_space is not None:
             _limit(resource.RLIMIT_AS, memory + self._address_space)
         _limit(resource.RLIMIT_DATA, memory + self._data)
-        for which, value in self._fixed:
-            _limit(which, value)
-        if self._gives_up_storing:
-            landlock.give_up_storing(_DEVICES)
-        if self._filter:
-            self._filter.install()
 
-
-def confine(jail: Jail, limits: Confinement) -> None:
-    """Think out a fence and close it at once."""
-    Fence(jail, limits).close(limits.cpu_s, limits.memory_mib)
+    def enclose(self, cpu_s: float, memory_mib: int) -> None:
+        """Close and limit at once."""
+        self.close()
+        self.limit(cpu_s, memory_mib)
 
 
 def die_with_parent(parent: int) -> None:
@@ -189,10 +190,15 @@ def die_with_parent(parent: int) -> None:
 
 
 def _limit(which: int, value: int) -> None:
+    resource.setrlimit(which, _within(which, value))
+
+
+def _within(which: int, value: int) -> tuple[int, int]:
+    """The limit as a pair, no higher than what this process may still set."""
     _, hard = resource.getrlimit(which)
     if hard != resource.RLIM_INFINITY:
         value = min(value, hard)
-    resource.setrlimit(which, (value, value))
+    return value, value
 
 
 _usage: tuple[int, int] | None = None

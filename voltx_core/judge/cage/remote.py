@@ -33,14 +33,14 @@ class Candidate:
     Args:
         pid: of the process.
         ends: descriptors, owned from now on: where it reads, where it writes.
-        end_it: kills and reaps it; gives its exit code and CPU seconds.
+        end_it: kills and reaps it; gives its exit code.
     """
 
     def __init__(
         self,
         pid: int,
         ends: list[int],
-        end_it: Callable[[], tuple[int, float]],
+        end_it: Callable[[], int],
         *,
         cpu_s: float,
         wall_s: float,
@@ -54,7 +54,7 @@ class Candidate:
         self._readable.register(self._incoming, select.POLLIN)
         self._writable.register(self._outgoing, select.POLLOUT)
         self._buffer = bytearray()
-        self._ended: tuple[int, float] | None = None
+        self._exit_code: int | None = None
         self.gone: CandidateGone | None = None
 
     def load(self, code: str, setup: str, wanted: list[str], cpu_s: float, memory_mib: int) -> Any:
@@ -65,9 +65,9 @@ class Candidate:
             CandidateGone: it died, or ran out of its budget, since.
         """
         order = marshal.dumps((code, setup, wanted))
-        limits = hostile.LIMITS.pack(cpu_s, memory_mib)
+        limits = hostile.LIMITS.pack(cpu_s, memory_mib, len(order))
         try:
-            self._write(limits + HEADER.pack(len(order)) + order)
+            self._write(limits + order)
             reply = self._receive()
         except CandidateGone as gone:
             if gone.outcome == "crashed" and self._unread():
@@ -104,11 +104,11 @@ class Candidate:
                 overwrite(value, new_kwargs.get(key))
         return self._decoded(reply[1])
 
-    def end(self) -> tuple[int, float]:
-        """Have the process killed and reaped, whatever it does; its exit code and CPU seconds."""
-        if self._ended is None:
-            self._ended = self._end_it()
-        return self._ended
+    def end(self) -> int:
+        """Have the process killed and reaped, whatever it does; its exit code."""
+        if self._exit_code is None:
+            self._exit_code = self._end_it()
+        return self._exit_code
 
     def close(self) -> None:
         """Give the descriptors back."""
@@ -157,7 +157,7 @@ class Candidate:
         ended.register(pidfd, select.POLLIN)
         if not self._budget.wait_for(ended):
             return self._lose("timeout", "closed its channel and went on past its time limit")
-        exit_code, _ = self.end()
+        exit_code = self.end()
         if exit_code == -signal.SIGXCPU:
             return self._lose("timeout", "over its CPU limit")
         how = f"killed by signal {-exit_code}" if exit_code < 0 else f"exited with {exit_code}"

@@ -1,26 +1,38 @@
-"""The zygote's hold on its checker: started when needed, told to judge, replaced when it ends."""
+"""The zygote's hold on a candidate and its checker, which stand ready before an order comes.
+
+A fresh candidate is forked and confined while the slot has nothing else to do; it and the checker
+then wait for the next order together, and the zygote sleeps until the checker has judged it.
+"""
 
 import os
 import select
 import signal
 import socket
-import time
 from functools import partial
 
 from . import candidate, kernel
-from .checker import DONE, END, ENDED, LAST, LOST, START, serve_checks
+from .checker import DONE, END, ENDED, LAST, LOST, OTHER, START, serve_checks
+from .frames import ChannelClosed
 from .jail import Confinement, Fence, Jail, die_with_parent
 from .process import NotStarted, Process
+from .wire import DIED, FAULT, FINISHED, ORDER, OVERDUE
 
 _WALL = 0x40000000  # wait for children that announce their end by no signal, too
-FINISHED, DIED, OVERDUE, FAULT = b"f", b"d", b"o", b"e"
 
 
-class StandingChecker:
-    """A checker process that outlives the programs it judges.
+class AnotherKind(Exception):
+    """The order that came is none for a checker; its header has been read."""
 
-    It is no child in the usual sense: it is waited for by its own id only, so "no children left"
-    still says that nothing of a run survives.
+    def __init__(self, header: bytes) -> None:
+        super().__init__(header)
+        self.header = header
+
+
+class StandingPair:
+    """One fresh candidate at a time, and a checker process that outlives many of them.
+
+    The checker is no child in the usual sense: it is waited for by its own id only, so "no children
+    left" still says that nothing of a run survives.
 
     Args:
         jail: what everybody here is locked into.
@@ -35,12 +47,22 @@ class StandingChecker:
         self._poll.register(request, select.POLLRDHUP)
         self._control: socket.socket | None = None
         self._pid = 0
+        self._begun = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._starts = 0
 
-    def judge(self, length: int, wall_s: float) -> tuple[bytes, int]:
-        """Have one order judged; how it ended, and the checker's exit code if it died.
+    def judge(self, header: bytes) -> tuple[bytes, int, float]:
+        """Have an order judged, the next one that comes if it has not begun to come.
+
+        Args:
+            header: of the order if it was read already, else empty.
+
+        Returns:
+            How it ended, the checker's exit code if it died, the candidate's CPU seconds.
 
         Raises:
-            NotStarted: there is no process to be had.
+            NotStarted: there is no process to be had, or the checker died before any order came.
+            AnotherKind: it is another's.
+            ChannelClosed: the judge is gone.
         """
         if self._control is None:
             self._start()
@@ -48,14 +70,15 @@ class StandingChecker:
         reply_read, reply_write = os.pipe()
         try:
             process = Process(partial(candidate.serve, self._fence, order_read, reply_write))
-            self._send(START.pack(length, wall_s, process.pid), [order_write, reply_read])
+            self._send(START.pack(process.pid) + header, [order_write, reply_read])
         finally:
             for fd in (order_read, order_write, reply_read, reply_write):
                 os.close(fd)
         try:
-            return self._await(process, time.monotonic() + wall_s)
+            how, exit_code = self._await(process)
         finally:
             process.kill()
+        return how, exit_code, process.cpu_used_s
 
     def _start(self) -> None:
         zygote = os.getpid()
@@ -70,7 +93,7 @@ class StandingChecker:
             try:
                 die_with_parent(zygote)
                 self._control.close()
-                serve_checks(self._jail, theirs, self._request, self._report)
+                serve_checks(self._jail, theirs, self._request, self._report, self._begun)
                 status = 0
             finally:
                 os._exit(status)
@@ -85,32 +108,46 @@ class StandingChecker:
             self._end()
             self._start()
             socket.send_fds(self._control, [message], descriptors)
+        self._starts += 1
 
-    def _await(self, process: Process, end: float) -> tuple[bytes, int]:
-        """Until the checker is done or gone, the time is over, or the judge is gone."""
+    def _await(self, process: Process) -> tuple[bytes, int]:
+        """Until the checker is done or gone, or the judge is gone."""
         assert self._control
         while True:
-            events = self._poll.poll(max(0, int((end - time.monotonic()) * 1000)))
-            if not events:
-                return OVERDUE, self._end()
-            if events[0][0] == self._request and len(events) == 1:  # the judge is gone
-                return DIED, self._end()
-            word = self._control.recv(1)
+            events = self._poll.poll()
+            if events[0][0] == self._request and len(events) == 1:
+                self._end()
+                raise ChannelClosed
+            word = self._control.recv(1 + ORDER.size)
             if word == END:
                 exit_code = process.kill()
-                self._control.send(ENDED.pack(exit_code, process.cpu_used_s))
+                self._control.send(ENDED.pack(exit_code))
             elif word == DONE:
                 return FINISHED, 0
+            elif word[:1] == OTHER:
+                raise AnotherKind(word[1:])
             else:
-                exit_code = self._end(at_once=not word)
-                return {LAST: FINISHED, LOST: FAULT}.get(word, DIED), exit_code
+                return self._died(word)
+
+    def _died(self, word: bytes) -> tuple[bytes, int]:
+        starts = self._starts
+        exit_code = self._end(at_once=not word)
+        try:
+            begun = os.eventfd_read(self._begun)
+        except BlockingIOError:
+            begun = 0
+        if begun < starts:
+            raise NotStarted("the checker ended before there was anything to judge")
+        if exit_code == -signal.SIGALRM:
+            return OVERDUE, exit_code
+        return {LAST: FINISHED, LOST: FAULT}.get(word, DIED), exit_code
 
     def _end(self, *, at_once: bool = True) -> int:
         """Reap the checker; its exit code."""
         assert self._control
         self._poll.unregister(self._control)
         self._control.close()
-        self._control = None
+        self._control, self._starts = None, 0
         if at_once:
             os.kill(self._pid, signal.SIGKILL)
         _, status = os.waitpid(self._pid, _WALL)
