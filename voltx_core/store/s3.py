@@ -7,6 +7,7 @@ a read is hashed; conditional creation is tried out once before it is relied on.
 
 import hashlib
 import logging
+import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -130,7 +131,7 @@ class S3Store:
     def get_file(self, key: str, path: Path, *, sha256: str | None = None) -> None:
         check_key(key)
         expected, got = sha256 or "", "a new version at every attempt"
-        with landing(path) as part:
+        with landing(path, sha256=expected) as part:
             for _ in range(_READS):
                 head = self._head(key)
                 if head is None:
@@ -140,12 +141,13 @@ class S3Store:
                 if stored not in ("", expected):
                     got = stored
                     break  # another object altogether: reading it again would not help
-                part.unlink(missing_ok=True)
-                if not self._download(key, part, head):
+                arrived = self._download(key, part, head)
+                if arrived is None:
                     continue
-                got = sha256_file(part)
-                if expected in ("", got):
+                if expected in ("", arrived):
                     return
+                got = arrived
+                os.truncate(part, 0)
                 logger.warning("%s: %s arrived damaged, reading it again", self.url, key)
             raise self._corrupt(key, expected, got)
 
@@ -318,17 +320,16 @@ class S3Store:
                 raise MissingObjectError(key, self.url) from error
             raise
 
-    def _download(self, key: str, path: Path, head: dict[str, Any]) -> bool:
-        """Fetch the version that ``head`` describes; False when it was replaced meanwhile."""
+    def _download(self, key: str, path: Path, head: dict[str, Any]) -> str | None:
+        """Fetch the version that ``head`` describes; its SHA-256, None when it was replaced."""
         size = int(head["ContentLength"])
         try:
             with self._explained("download", key):
-                self._transfer(key, size).download(path, size, head["ETag"])
+                return self._transfer(key, size).download(path, size, head["ETag"])
         except StoreError as error:
             if error_status(error.__cause__) in (404, 412):
-                return False
+                return None
             raise
-        return True
 
     def _head(self, key: str) -> dict[str, Any] | None:
         try:

@@ -11,6 +11,17 @@ from typing import Any
 from voltx_core.errors import StoreError
 
 CONNECTIONS = 32
+DAMAGED_ON_ARRIVAL = ("BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch", "IncompleteBody")
+"""Codes of servers that compared a body with the digest in its headers."""
+REFUSED_CREDENTIALS = (
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+)
 
 
 def resolve_endpoint(endpoint_url: str | None) -> str | None:
@@ -34,11 +45,12 @@ def connect(endpoint_url: str | None, *, attempts: int, connect_timeout_s: float
     settings: dict[str, Any] = {}
     if endpoint_url:
         # Trailer checksums are refused or, worse, stored as data by several servers; this
-        # store verifies by Content-MD5 on the way in and by SHA-256 on the way out.
+        # store verifies by MD5 on the way in and by SHA-256 on the way out. A signature over
+        # each body would hash it once more.
         settings = {
             "request_checksum_calculation": "when_required",
             "response_checksum_validation": "when_required",
-            "s3": {"addressing_style": "path"},
+            "s3": {"addressing_style": "path", "payload_signing_enabled": False},
         }
     config = Config(
         signature_version="s3v4",
@@ -75,7 +87,7 @@ def _add_content_md5(request: Any, **_: Any) -> None:
         request.headers["Content-MD5"] = content_md5(md5(body))
 
 
-def md5(data: bytes) -> bytes:
+def md5(data: bytes | bytearray) -> bytes:
     """MD5 as S3 uses it, against damage on the wire and not against malice."""
     return hashlib.md5(data, usedforsecurity=False).digest()
 
