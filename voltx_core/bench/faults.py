@@ -304,7 +304,10 @@ class FaultyProxy:
 
     def _refuse(self, client: http.server.BaseHTTPRequestHandler, status: int, code: str) -> None:
         ahead_s = self.plan.skew_s if code == "RequestTimeTooSkewed" else 0.0
-        fields = {"Content-Type": "application/xml", "Date": formatdate(time.time() + ahead_s)}
+        fields = {
+            "Content-Type": "application/xml",
+            "Date": formatdate(time.time() + ahead_s, usegmt=True),
+        }
         content = f"<Error><Code>{code}</Code><Message>Injected.</Message></Error>".encode()
         self._answer(client, status, fields, content, None)
 

@@ -5,6 +5,8 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
 
@@ -110,6 +112,11 @@ def error_status(error: BaseException | None) -> int:
     return int(metadata.get("HTTPStatusCode", 0))
 
 
+def metadata(answer: dict[str, Any]) -> dict[str, str]:
+    """User metadata by lower-case name: some servers return them capitalised."""
+    return {name.lower(): value for name, value in answer.get("Metadata", {}).items()}
+
+
 @contextmanager
 def explained(doing: str, url: str, endpoint_url: str | None) -> Iterator[None]:
     """Turn what boto3 raises into a ``StoreError`` with cause and remedy."""
@@ -134,6 +141,11 @@ def _cause(error: Exception, url: str, endpoint_url: str | None) -> str:
             )
         case exceptions.ClientError():
             return _server_cause(error, url, where)
+        case exceptions.IncompleteReadError() | exceptions.ResponseStreamingError():
+            return (
+                f"answers of {where} keep breaking off ({error}). Check the network and any proxy, "
+                f"and try again; finished work is safe."
+            )
         case exceptions.HTTPClientError() | exceptions.ConnectionError():
             return (
                 f"the endpoint {where} cannot be reached ({error}). Start the server, check "
@@ -152,10 +164,22 @@ def _server_cause(error: Exception, url: str, where: str) -> str:
                 f"there is no bucket {bucket!r} at {where}. Create it "
                 f"(aws s3 mb s3://{bucket}) or correct VOLTX_STORE."
             )
-        case "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken":
+        case "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired":
+            return (
+                f"the credentials have expired ({code}). Renew them in the file of AWS_PROFILE, "
+                f"which is read again by itself, or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY "
+                f"and AWS_SESSION_TOKEN and start again; finished work is safe."
+            )
+        case _ if code in REFUSED_CREDENTIALS:
             return (
                 f"{where} does not accept the credentials ({code}). Correct AWS_ACCESS_KEY_ID, "
                 f"AWS_SECRET_ACCESS_KEY and, for temporary ones, AWS_SESSION_TOKEN."
+            )
+        case "RequestTimeTooSkewed":
+            return (
+                f"the clocks of this machine and of {where} are {_apart(error)} apart. Set this "
+                f"machine's clock (timedatectl set-ntp true) and start again; finished work is "
+                f"safe."
             )
         case "EntityTooLarge" | "QuotaExceeded" | "XMinioStorageFull" | "InsufficientStorage":
             return f"the bucket is full ({code}). Free space in {bucket!r} or raise its quota."
@@ -171,3 +195,14 @@ def _server_cause(error: Exception, url: str, where: str) -> str:
     if status >= 500:
         return f"{where} keeps failing ({error}). Try again later; finished work is safe."
     return f"{where} refused: {error}."
+
+
+def _apart(error: Exception) -> str:
+    """How far the server's clock, as its answer tells, is from ours."""
+    headers = getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    try:
+        theirs = parsedate_to_datetime(headers["date"]).replace(tzinfo=UTC)  # always GMT
+    except (KeyError, ValueError, TypeError):
+        return "too far"
+    minutes = abs((datetime.now(UTC) - theirs).total_seconds()) / 60
+    return f"{minutes:.0f} minutes"

@@ -29,6 +29,19 @@ _LOST = ("NoSuchUpload", "InvalidPart", "InvalidPartOrder")
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What a sending came to.
+
+    Attributes:
+        expected: The ETag that the bytes must have where ETags are digests.
+        answered: The one the server gave, quoted.
+    """
+
+    expected: str
+    answered: str
+
+
 class SourceChanged(Exception):
     """The file being uploaded has other bytes than it was said to have."""
 
@@ -79,14 +92,11 @@ class PartTransfer:
         # A range is streamed to disk, a part waits in memory: ranges may be larger.
         return 2 * self.part_bytes
 
-    def upload(self, path: Path, sha256: str) -> tuple[str, str]:
+    def upload(self, path: Path, sha256: str) -> Sent:
         """Send a file as a multipart upload, going on with one that was broken off.
 
         A part that the server already holds with the right MD5 is not sent again, whoever
         began the upload.
-
-        Returns:
-            The ETag the object must have where ETags are digests, and the one it has.
 
         Raises:
             SourceChanged: The bytes read are not those of ``sha256``; nothing was stored.
@@ -164,7 +174,7 @@ class PartTransfer:
 
     def _send_parts(
         self, path: Path, sha256: str, upload_id: str, held: dict[int, tuple[int, str]]
-    ) -> tuple[str, str]:
+    ) -> Sent:
         digest, odd, failed = hashlib.sha256(), Event(), Event()
         # Buffers go round: fresh memory for every part would cost more than sending it.
         free: SimpleQueue[bytearray] = SimpleQueue()
@@ -192,18 +202,31 @@ class PartTransfer:
                 future.cancel()
         if digest.hexdigest() != sha256:
             raise SourceChanged(digest.hexdigest())
-        answer = self.client.complete_multipart_upload(
-            **self.target,
-            UploadId=upload_id,
-            MultipartUpload={
-                "Parts": [
-                    {"PartNumber": number, "ETag": f'"{etag}"'}
-                    for number, (etag, _) in enumerate(sent, start=1)
-                ]
-            },
-        )
-        composed = md5(b"".join(part for _, part in sent)).hex()
-        return f"{composed}-{len(sent)}", str(answer["ETag"])
+        expected = f"{md5(b''.join(part for _, part in sent)).hex()}-{len(sent)}"
+        return Sent(expected=expected, answered=self._complete(upload_id, sent, expected))
+
+    def _complete(self, upload_id: str, sent: list[tuple[str, bytes]], expected: str) -> str:
+        """Make one object of the parts; its ETag."""
+        parts = [
+            {"PartNumber": number, "ETag": f'"{etag}"'}
+            for number, (etag, _) in enumerate(sent, start=1)
+        ]
+        try:
+            answer = self.client.complete_multipart_upload(
+                **self.target, UploadId=upload_id, MultipartUpload={"Parts": parts}
+            )
+        except Exception as error:
+            # When the answer was lost and botocore asked again, the upload was done already.
+            if error_code(error) == "NoSuchUpload" and self._stored() == f'"{expected}"':
+                return f'"{expected}"'
+            raise
+        return str(answer["ETag"])
+
+    def _stored(self) -> str | None:
+        """The ETag of what is stored now, None when nothing is or it cannot be told."""
+        with suppress(Exception):
+            return str(self.client.head_object(**self.target)["ETag"])
+        return None
 
     def _send_part(
         self,
@@ -250,17 +273,22 @@ class PartTransfer:
     def _fetch_range(self, descriptor: int, start: int, stop: int, size: int, etag: str) -> None:
         if start == stop:
             return
+        from botocore.exceptions import IncompleteReadError
+
         # One range that is everything is asked for plainly: some servers botch ranged answers.
         ranged = {} if stop - start == size else {"Range": f"bytes={start}-{stop - 1}"}
 
         def read() -> None:
             answer = self.client.get_object(**self.target, IfMatch=etag, **ranged)
-            if int(answer["ContentLength"]) != stop - start:
+            length = int(answer["ContentLength"])
+            if length == size != stop - start:
                 raise StoreError(
-                    f"the server answers {answer['ContentLength']} bytes of "
-                    f"{self.target['Key']!r} when asked for {stop - start}: it ignores Range. "
-                    f"A proxy before it may be the cause: connect without it."
+                    f"the server answers all {length} bytes of {self.target['Key']!r} when asked "
+                    f"for {stop - start}: it ignores Range. A proxy before it may be the cause: "
+                    f"connect without it."
                 )
+            if length != stop - start:
+                raise IncompleteReadError(actual_bytes=length, expected_bytes=stop - start)
             offset = start
             for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):  # raises when cut short
                 os.pwrite(descriptor, chunk, offset)
