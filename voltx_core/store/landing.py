@@ -15,6 +15,10 @@ from voltx_core.errors import StoreError
 def landing(path: Path, *, sha256: str = "") -> Iterator[Path]:
     """Yield a path beside ``path``; what the block puts there becomes ``path`` at its end.
 
+    Only ``VerifiedFiles`` remembers files beyond a power cut, and forces them to disk before it
+    does; forcing each arrival would cost more than it protects, since what is not remembered is
+    verified again.
+
     When the block raises, ``path`` stays as it was. Without ``sha256`` the yielded path is new and
     nothing is left beside ``path`` then.
 
@@ -34,8 +38,6 @@ def landing(path: Path, *, sha256: str = "") -> Iterator[Path]:
         kept = _claim(path.with_name(part_name(sha256))) if sha256 else None
         part = path.with_name(part_name(sha256)) if kept else part
         yield part
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
         os.replace(part, path)
     except OSError as error:
         raise StoreError(

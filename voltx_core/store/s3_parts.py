@@ -19,7 +19,6 @@ from voltx_core.store.digest import CHUNK_BYTES
 from voltx_core.store.s3_client import DAMAGED_ON_ARRIVAL, content_md5, error_code, md5
 
 _MIB = 1 << 20
-_FLUSH_BYTES = 64 * _MIB
 _MOST_PARTS = 9_000  # S3 ends at 10,000
 _READS = 5
 _UPLOADS = 3
@@ -177,9 +176,9 @@ class PartTransfer:
     ) -> Sent:
         digest, odd, failed = hashlib.sha256(), Event(), Event()
         # Buffers go round: fresh memory for every part would cost more than sending it.
-        free: SimpleQueue[bytearray] = SimpleQueue()
+        free: SimpleQueue[bytearray | None] = SimpleQueue()
         for _ in range(self.in_flight):
-            free.put(bytearray())
+            free.put(None)
 
         def send(data: bytearray, number: int) -> tuple[str, bytes]:
             try:
@@ -193,7 +192,10 @@ class PartTransfer:
         futures: list[Future[tuple[str, bytes]]] = []
         try:
             with path.open("rb", buffering=0) as file:
-                while not failed.is_set() and _fill(buffer := free.get(), file, self.part_bytes):
+                while not failed.is_set():
+                    buffer = free.get() or bytearray(self.part_bytes)
+                    if not _fill(buffer, file):
+                        break
                     digest.update(buffer)
                     futures.append(self.pool.submit(send, buffer, len(futures) + 1))
             sent = [future.result() for future in futures]
@@ -316,36 +318,29 @@ def _digest_in_order(
 ) -> str:
     """Hash each slice of a file as soon as its future and those before it are done.
 
-    Meanwhile what has arrived is forced to disk, so that little of that is left for the end. The
-    first failure cancels what has not begun, and is raised when nothing is under way.
+    The first failure cancels what has not begun, and is raised when nothing is under way.
     """
     digest, buffer = hashlib.sha256(), memoryview(bytearray(CHUNK_BYTES))
-    flushed = 0
-    with ThreadPoolExecutor(1, thread_name_prefix="voltx-flush") as flusher:
-        try:
-            for (start, stop), future in zip(slices, futures, strict=True):
-                future.result()
-                if start - flushed >= _FLUSH_BYTES:
-                    flusher.submit(os.fdatasync, descriptor)
-                    flushed = start
-                for offset in range(start, stop, CHUNK_BYTES):
-                    chunk = buffer[: min(CHUNK_BYTES, stop - offset)]
-                    os.preadv(descriptor, [chunk], offset)
-                    digest.update(chunk)
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            wait(futures)
-            raise
+    try:
+        for (start, stop), future in zip(slices, futures, strict=True):
+            future.result()
+            for offset in range(start, stop, CHUNK_BYTES):
+                chunk = buffer[: min(CHUNK_BYTES, stop - offset)]
+                os.preadv(descriptor, [chunk], offset)
+                digest.update(chunk)
+    except BaseException:
+        for future in futures:
+            future.cancel()
+        wait(futures)
+        raise
     return digest.hexdigest()
 
 
-def _fill(buffer: bytearray, file: FileIO, size: int) -> int:
-    """Make the buffer the next ``size`` bytes of the file, fewer at its end; how many."""
-    buffer.extend(bytes(size - len(buffer)))
+def _fill(buffer: bytearray, file: FileIO) -> int:
+    """Make the buffer the next bytes of the file, shortened at its end; how many they are."""
     filled = 0
     with memoryview(buffer) as view:
-        while filled < size and (count := file.readinto(view[filled:])):
+        while filled < len(buffer) and (count := file.readinto(view[filled:])):
             filled += count
     del buffer[filled:]
     return filled
