@@ -5,7 +5,10 @@ Benches that need Prefect register themselves as entry points of the group ``vol
 
 from voltx_core.cli.discovery import CommandGroup
 
-BENCHES: dict[str, str] = {"judge": "voltx_core.bench.judge:judge"}
+BENCHES: dict[str, str] = {
+    "judge": "voltx_core.bench.judge:judge",
+    "store": "voltx_core.bench.store:store",
+}
 
 bench = CommandGroup(
     name="bench",

@@ -1,5 +1,6 @@
 """What was verified stays verified: digests of local files, remembered between processes."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -49,6 +50,7 @@ class VerifiedFiles:
         settled = time.time_ns() - max(seen[1], seen[2]) > self._settled_ns
         if settled and _state(path) == seen:
             with suppress(sqlite3.Error, OSError), self._memory() as memory:
+                _force_to_disk(path)  # or a power cut could leave the memory and not the bytes
                 memory.execute(
                     "INSERT OR REPLACE INTO verified VALUES (?, ?, ?, ?, ?, ?)",
                     (str(path), *seen, sha256),
@@ -73,3 +75,8 @@ class VerifiedFiles:
 def _state(path: Path) -> tuple[int, int, int, int]:
     found = path.stat()
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def _force_to_disk(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -77,6 +77,8 @@ class Checkpoints:
         self._last = clock()
         self._sequence = max(self.sequences(), default=0)
         self._sources: dict[str, Path] | None = None
+        self._copied_scope = ""
+        self._copies: dict[str, Tensor] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -124,7 +126,7 @@ class Checkpoints:
         self.flush()
         text = json.dumps({"step": step, "meta": dict(meta)}, sort_keys=True)
         # A copy of each: the caller goes on changing them, and tied weights have two names.
-        copies = {k: v.detach().to("cpu", copy=True).contiguous() for k, v in tensors.items()}
+        copies = self._copied(scope, tensors)
         if wait:
             self._write(scope, copies, text, started)
         else:
@@ -137,6 +139,22 @@ class Checkpoints:
             self._writer.start()
         self._last = self._clock()
         self.stall_seconds.append(self._last - started)
+
+    def _copied(self, scope: str, tensors: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+        """The tensors in memory of their own, the same from save to save of a scope.
+
+        Most of the time of a copy into fresh memory goes into its pages.
+        """
+        import torch
+
+        before = self._copies if scope == self._copied_scope else {}
+        self._copied_scope, self._copies = scope, {}
+        for name, tensor in tensors.items():
+            copy = before.get(name)
+            if copy is None or copy.shape != tensor.shape or copy.dtype != tensor.dtype:
+                copy = torch.empty(tensor.shape, dtype=tensor.dtype)
+            self._copies[name] = copy.copy_(tensor.detach())
+        return self._copies
 
     def flush(self) -> None:
         """Wait until the last save is safe on disk.
