@@ -46,11 +46,9 @@ POOL = 1_000
 
 
 def run(run: StageRun) -> StageReport:
-    import torch
-
     from voltx_core.data.jsonl import read_jsonl, read_problems
     from voltx_core.training.loop import train
-    from voltx_core.training.randomness import derive
+    from voltx_core.training.randomness import seeded
     from voltx_core.translator.objective import translator_loss
     from voltx_core.translator.tokenizer import CodeTokenizer
     from voltx_core.translator.translator import Translator
@@ -63,8 +61,8 @@ def run(run: StageRun) -> StageReport:
     tokenizer = CodeTokenizer.train(
         _tokenizer_texts(problems, run.inputs["corpus"], config), config.vocabulary
     )
-    torch.manual_seed(derive(run.config.seed, "translator", "init"))
-    translator = Translator.create(tokenizer, config, device=run.device)
+    with seeded(run.config.seed, "translator", "init"):
+        translator = Translator.create(tokenizer, config, device=run.device)
     material, generated = _material(translator, problems, learn, config)
     report.counts |= {
         "vocabulary": tokenizer.vocabulary,
@@ -192,15 +190,14 @@ def _evaluate(run: StageRun, translator: "Translator", report: StageReport) -> N
         for suite in ("heldout", "compositions"):
             problems = list(read_problems(folder / f"{suite}.jsonl"))
             found = examine(
+                run,
                 translator,
                 None,
                 problems,
                 judge,
-                run.config,
+                scope=f"examined-{suite}",
                 variants=("true", "query", "zero", "shuffled"),
-                stop=run.stop,
             )
-            run.stop.check()
             rows += [examined.row(suite, run.config.seed) for examined in found.values()]
             name = "true_frame_pass@1" if suite == "heldout" else f"true_frame_pass@1_{suite}"
             report.metrics[name] = found["true"].pass_at_1

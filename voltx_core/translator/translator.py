@@ -47,7 +47,7 @@ class Translator:
     def create(
         cls, tokenizer: CodeTokenizer, config: TranslatorConfig, *, device: str = "cpu"
     ) -> "Translator":
-        """An untrained translator; seed torch's generator first."""
+        """An untrained translator, drawn within ``seeded``."""
         return cls(
             tokenizer,
             CodeEncoder(config, tokenizer.vocabulary),
