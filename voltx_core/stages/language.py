@@ -90,16 +90,18 @@ def _teach_one(
     import torch
 
     from voltx_core.frame import TensorFrame
+    from voltx_core.stages.translator import learn_tokenizer
     from voltx_core.training.loop import Batch, train
     from voltx_core.training.randomness import seeded
     from voltx_core.translator.decoder import SlotDecoder
     from voltx_core.translator.objective import add_slot_noise, reconstruction_loss
-    from voltx_core.translator.tokenizer import CodeTokenizer
     from voltx_core.translator.translator import Translator, save_decoder
 
     config = run.config.languages
     problems, python = _parallel_problems(run, language)
-    tokenizer = CodeTokenizer.train((p.solution for p in problems), config.vocabulary)
+    tokenizer = learn_tokenizer(
+        run, f"tokenizer-{language}", (p.solution for p in problems), config.vocabulary
+    )
     with seeded(run.config.seed, "language", language):
         decoder = SlotDecoder(
             vocabulary=tokenizer.vocabulary,
@@ -160,6 +162,7 @@ def _parallel_problems(
     here: list[Problem] = []
     python: list[Problem] = []
     for problem in read_problems(run.inputs["problems"] / f"{split}.jsonl"):
+        run.stop.check()
         if "task_spec" not in problem.traits or len(here) >= count:
             continue
         task = task_of(problem)

@@ -154,7 +154,7 @@ def _consolidate(
     from voltx_core.training.loop import Batch, train
 
     config = run.config.alignment.sleep
-    frames = FrameSet.of(translator, problems)
+    frames = FrameSet.of(translator, problems, run.stop.check)
     good, bad = replay.good(), replay.bad()
     if not len(good) or not len(bad):
         report.notes.append("Forward-Forward not run: replay found only one kind of frame.")

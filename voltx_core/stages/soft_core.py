@@ -57,7 +57,7 @@ def run(run: StageRun) -> StageReport:
     translator = load_translator(run)
     problems = list(read_problems(run.inputs["problems"] / "train.jsonl"))
     run.observer.progress(0, len(problems), "problems", "encoding")
-    frames = FrameSet.of(translator, problems)
+    frames = FrameSet.of(translator, problems, run.stop.check)
     with seeded(run.config.seed, "soft_core", "init"):
         core = SoftCore(translator.width, config)
     core.to(run.device)
