@@ -86,7 +86,7 @@ def test_self_play_keeps_no_problem_whose_verdicts_could_not_be_rewards() -> Non
         sides = ["inproc" if n % 2 else "split" for n, _ in enumerate(codes)]
         return [replace(verdict(4), assurance=side) for side in sides]
 
-    made = mutated_problems(train, 10, random.Random(0), every_other_beside)
+    made = mutated_problems(train, 10, random.Random, every_other_beside)
     assert len(made) == (asked[0] + 1) // 2
 
 
@@ -106,7 +106,7 @@ def test_self_play_makes_new_problems_and_keeps_away_from_held_out_ones() -> Non
         assert [p.solution for p in problems] == codes
         return [verdict(4) for _ in problems]
 
-    made = mutated_problems(parts["train"], 20, random.Random(0), all_pass, held_out=held_out)
+    made = mutated_problems(parts["train"], 20, random.Random, all_pass, held_out=held_out)
     assert len(made) >= 15
     known = {p.solution for p in parts["train"] + held_out}
     assert not known & {p.solution for p in made}
@@ -120,7 +120,7 @@ def test_references_that_fail_are_thrown_away() -> None:
     )
     train = generate_problems(0, counts)["train"]
     judge = lambda problems, codes: [verdict(0) for _ in codes]  # noqa: E731, ARG005
-    assert mutated_problems(train, 5, random.Random(0), judge) == []
+    assert mutated_problems(train, 5, random.Random, judge) == []
 
 
 @pytest.mark.parametrize(

@@ -121,20 +121,6 @@ def test_a_stop_ends_the_examination(judge):
         examine(system(RIGHT, HALF, BROKEN), EXAM, Examiner(judge, Limits(), stop=lambda: True))
 
 
-def test_an_answer_survives_the_way_through_a_file():
-    answer = Answer(
-        problem="p",
-        task="p",
-        difficulty=None,
-        contaminated=True,
-        outcome="failed",
-        pass_rate=0.25,
-        samples=4,
-        passed=1,
-    )
-    assert Answer.from_row(answer.row()) == answer
-
-
 def answer(outcome: str = "failed", rate: float = 0.0, samples: int = 0, passed: int = 0) -> Answer:
     return Answer(
         problem="p",

@@ -24,11 +24,14 @@ def test_a_stage_commits_what_it_promised_with_its_report(workspace, tiny):
     finished = run_all(tiny, workspace)
     assert {done.state for done in finished.values()} == {"committed"}
     manifest = finished["press"].manifest
+    events = [name for name in manifest.files if name.startswith("tensorboard/")]
+    assert len(events) == 1
     assert set(manifest.files) == {
         "juice.txt",
         "figures/heat_map.png",
         "report.json",
         "metrics.jsonl",
+        *events,
     }
     assert manifest.artifacts["juice"].sha256 == manifest.files["juice.txt"].sha256
     assert manifest.inputs == {"seeds": finished["seeds"].manifest.artifacts["seeds"].sha256}

@@ -32,6 +32,9 @@ class OptimizerConfig(Section):
     """Share of the steps spent warming up; more than a tenth starves the rest."""
     clip_norm: Rate = 1.0
     """Gradients are scaled down to this global L2 norm."""
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay of an exponential moving average of the weights, which are then what is evaluated and
+    committed; 0 keeps the last weights."""
 
 
 class DataConfig(Section):
@@ -404,6 +407,13 @@ class ComputeConfig(Section):
     threads_alone: Count = 2
     """CPU threads of a stage that has the machine to itself."""
     log_every: Positive = 10
+    """Steps between two points of a curve."""
+    evaluate_every: Count = 250
+    """Steps between two evaluations during training, where a stage has one; 0 leaves the one at
+    the end."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """``torch.compile`` of what is trained; ``auto`` is on for CUDA and off for CPUs, where it
+    does not pay."""
 
 
 class CostConfig(Section):

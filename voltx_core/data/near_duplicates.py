@@ -12,6 +12,7 @@ Source: Broder 1997, "On the resemblance and containment of documents".
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from datasketch import MinHash, MinHashLSH
@@ -23,6 +24,17 @@ from voltx_core.errors import DataError
 RUN_TOKENS = 5
 MOST_RUNS = 4_096
 EXAMPLES_KEPT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was found out about one file."""
+
+    outcome: Literal["new", "exact", "near"]
+    digest: bytes
+    """Of its tokens, 16 bytes."""
+    signature: np.ndarray | None = None
+    """``[permutations]``, of a new file."""
 
 
 @dataclass(slots=True)
@@ -37,6 +49,98 @@ class DuplicateReport:
     """(dropped path, path it repeats), the first few."""
 
 
+class NearDuplicates:
+    """Files seen so far, and whether another one is new.
+
+    What it knows can be told to another process (``Seen``), which then need not look at those
+    files again.
+
+    Args:
+        threshold: least Jaccard index of token runs that counts as a duplicate, in (0, 1).
+        permutations: length of a signature; the estimate's standard error is about
+            sqrt(J(1-J)/permutations), 0.05 at 64.
+        seed: of the permutations.
+        most_kept: refuse to keep more, because each costs memory.
+        report: where the counts go.
+    """
+
+    def __init__(
+        self,
+        *,
+        threshold: float = 0.8,
+        permutations: int = 64,
+        seed: int = 0,
+        most_kept: int = 1_000_000,
+        report: DuplicateReport | None = None,
+    ) -> None:
+        self.report = DuplicateReport() if report is None else report
+        self._threshold, self._most_kept = threshold, most_kept
+        self._index = MinHashLSH(threshold=threshold, num_perm=permutations)
+        self._blank = MinHash(num_perm=permutations, seed=_seed(seed), hashfunc=int)
+        self._digests: dict[bytes, str] = {}
+        self._signatures: list[MinHash] = []
+        self._paths: list[str] = []
+
+    def look_at(self, file: SourceFile) -> Seen:
+        """Compare a file with all that were kept, and keep it when it is new.
+
+        Raises:
+            DataError: more than ``most_kept`` distinct files.
+        """
+        self.report.seen += 1
+        tokens = code_tokens_of(file.text)
+        digest = hashlib.blake2b("\0".join(tokens).encode(errors="replace"), digest_size=16)
+        key = digest.digest()
+        if (earlier := self._digests.get(key)) is not None:
+            self.report.exact += 1
+            _remember(self.report, file.path, earlier)
+            return Seen("exact", key)
+        signature = self._blank.copy()
+        signature.update_batch(_runs(tokens).tolist())
+        # The buckets only propose; the signatures decide. Sorted, because sets are not in order.
+        match = next(
+            (
+                place
+                for place in sorted(self._index.query(signature))
+                if self._signatures[place].jaccard(signature) >= self._threshold
+            ),
+            None,
+        )
+        if match is not None:
+            self._digests[key] = file.path
+            self.report.near += 1
+            _remember(self.report, file.path, self._paths[match])
+            return Seen("near", key)
+        if self.report.kept >= self._most_kept:
+            raise DataError(
+                f"more than {self._most_kept} distinct files: their signatures would exhaust the "
+                f"memory. Lower the number of corpus files or raise most_kept."
+            )
+        seen = Seen("new", key, signature.hashvalues)
+        self._keep(file.path, key, signature)
+        return seen
+
+    def recall(self, file: SourceFile, seen: Seen) -> None:
+        """Take over what another process found out about a file."""
+        self.report.seen += 1
+        if seen.signature is not None:
+            signature = self._blank.copy()
+            signature.hashvalues = seen.signature.astype(signature.hashvalues.dtype)
+            self._keep(file.path, seen.digest, signature)
+        elif seen.outcome == "near":
+            self._digests[seen.digest] = file.path
+            self.report.near += 1
+        else:
+            self.report.exact += 1
+
+    def _keep(self, path: str, digest: bytes, signature: MinHash) -> None:
+        self._digests[digest] = path
+        self._index.insert(len(self._signatures), signature)
+        self._signatures.append(signature)
+        self._paths.append(path)
+        self.report.kept += 1
+
+
 def drop_near_duplicates(
     files: Iterable[SourceFile],
     *,
@@ -46,61 +150,15 @@ def drop_near_duplicates(
     most_kept: int = 1_000_000,
     report: DuplicateReport | None = None,
 ) -> Iterator[SourceFile]:
-    """Stream the files that resemble no earlier one.
-
-    Args:
-        files: in the order that decides which of two stays.
-        threshold: least Jaccard index of token runs that counts as a duplicate, in (0, 1).
-        permutations: length of a signature; the estimate's standard error is about
-            sqrt(J(1-J)/permutations), 0.05 at 64.
-        seed: of the permutations.
-        most_kept: refuse to keep more, because each costs memory.
-        report: where the counts go.
-
-    Raises:
-        DataError: more than ``most_kept`` distinct files.
-    """
-    counts = DuplicateReport() if report is None else report
-    index = MinHashLSH(threshold=threshold, num_perm=permutations)
-    blank = MinHash(num_perm=permutations, seed=_seed(seed), hashfunc=int)
-    digests: dict[bytes, str] = {}
-    signatures: list[MinHash] = []
-    paths: list[str] = []
-    for file in files:
-        counts.seen += 1
-        tokens = code_tokens_of(file.text)
-        digest = hashlib.blake2b("\0".join(tokens).encode(errors="replace"), digest_size=16)
-        key = digest.digest()
-        if (earlier := digests.get(key)) is not None:
-            counts.exact += 1
-            _remember(counts, file.path, earlier)
-            continue
-        digests[key] = file.path
-        signature = blank.copy()
-        signature.update_batch(_runs(tokens).tolist())
-        # The buckets only propose; the signatures decide. Sorted, because sets are not in order.
-        match = next(
-            (
-                place
-                for place in sorted(index.query(signature))
-                if signatures[place].jaccard(signature) >= threshold
-            ),
-            None,
-        )
-        if match is not None:
-            counts.near += 1
-            _remember(counts, file.path, paths[match])
-            continue
-        if counts.kept >= most_kept:
-            raise DataError(
-                f"more than {most_kept} distinct files: their signatures would exhaust the "
-                f"memory. Lower the number of corpus files or raise most_kept."
-            )
-        index.insert(len(signatures), signature)
-        signatures.append(signature)
-        paths.append(file.path)
-        counts.kept += 1
-        yield file
+    """Stream the files that resemble no earlier one; see ``NearDuplicates``."""
+    known = NearDuplicates(
+        threshold=threshold,
+        permutations=permutations,
+        seed=seed,
+        most_kept=most_kept,
+        report=report,
+    )
+    return (file for file in files if known.look_at(file).outcome == "new")
 
 
 def _runs(tokens: list[str]) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Examining a system: it writes programs for the problems of an exam, the judge runs them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -121,9 +121,39 @@ class Answer:
     def row(self) -> dict[str, Any]:
         return asdict(self)
 
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> "Answer":
-        return cls(**row)
+
+Marks = list[tuple[str, float, bool]]
+"""Outcome, share of the tests passed, and whether all were, one a problem."""
+
+
+def sit_round(
+    system: System, exam: Exam, examiner: Examiner, sampling: Sampling | None = None
+) -> Marks:
+    """Let a system answer every problem of an exam once; greedily without ``sampling``."""
+    programs = system.write(exam.problems, sampling or Sampling())
+    return [
+        (str(verdict.outcome), verdict.pass_rate, verdict.passed)
+        for verdict in examiner.verdicts(exam.problems, programs)
+    ]
+
+
+def answers_of(exam: Exam, greedy: Marks, sampled: Sequence[Marks] = ()) -> list[Answer]:
+    """What the rounds of one system on one exam come to, one answer a problem, in its order."""
+    return [
+        Answer(
+            problem=problem.id,
+            task=problem.task,
+            difficulty=problem.difficulty,
+            contaminated=exam.contaminates(problem),
+            outcome=outcome,
+            pass_rate=pass_rate,
+            samples=len(sampled),
+            passed=sum(marks[n][2] for marks in sampled),
+        )
+        for n, (problem, (outcome, pass_rate, _)) in enumerate(
+            zip(exam.problems, greedy, strict=True)
+        )
+    ]
 
 
 def examine(
@@ -144,26 +174,9 @@ def examine(
     Returns:
         One answer a problem, in the order of the exam.
     """
-    problems = exam.problems
-    greedy = examiner.verdicts(problems, system.write(problems, Sampling()))
-    passed = [0] * len(problems)
     drawn = rounds if system.samples else ()
-    for sampling in drawn:
-        for n, verdict in enumerate(examiner.verdicts(problems, system.write(problems, sampling))):
-            passed[n] += verdict.passed
-    return [
-        Answer(
-            problem=problem.id,
-            task=problem.task,
-            difficulty=problem.difficulty,
-            contaminated=exam.contaminates(problem),
-            outcome=str(verdict.outcome),
-            pass_rate=verdict.pass_rate,
-            samples=len(drawn),
-            passed=count,
-        )
-        for problem, verdict, count in zip(problems, greedy, passed, strict=True)
-    ]
+    greedy = sit_round(system, exam, examiner)
+    return answers_of(exam, greedy, [sit_round(system, exam, examiner, each) for each in drawn])
 
 
 def score(

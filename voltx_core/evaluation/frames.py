@@ -5,17 +5,20 @@ the soft core would contribute nothing; so these rows stand beside every result.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Literal
 
 import torch
 
 from voltx_core.data.problem import Problem
 from voltx_core.evaluation.intervals import bootstrap
+from voltx_core.evaluation.verdict_rows import row_of, verdict_of
 from voltx_core.frame import TensorFrame, frame_cosine
 from voltx_core.judge import CalibratedLimits, Judge, Limits, Outcome, Program, Verdict
 from voltx_core.soft_core.rar import Trajectory
 from voltx_core.soft_core.soft_core import SoftCore
+from voltx_core.training.pieces import Pieces
+from voltx_core.training.session import Session
 from voltx_core.translator.translator import Translator, Written
 
 Variant = Literal["rar", "one_shot", "query", "zero", "shuffled", "true"]
@@ -113,45 +116,63 @@ def judge_codes(
 
 @torch.no_grad()
 def examine(
+    run: Session,
     translator: Translator,
     core: SoftCore | None,
     problems: Sequence[Problem],
     judge: Judge,
-    config: Any,
     *,
+    scope: str,
     variants: Sequence[Variant] = tuple(VARIANTS),
-    stop: Callable[[], bool] | None = None,
 ) -> dict[Variant, Examined]:
     """Write greedy code from each variant of the frame and judge it.
 
+    What was written and how it was judged is progress, variant by variant.
+
     Args:
+        run: The stage: checkpoints, stop flag, judge settings.
         translator: Encodes queries and solutions, writes code.
         core: The soft core; None leaves out ``rar`` and ``one_shot``.
         problems: What to solve; solutions are needed for ``true`` and the cosines.
         judge: Executes the programs.
-        config: A stage's configuration (its ``judge`` section is read).
+        scope: Names the checkpoints; one set of problems and models each.
         variants: Which rows to measure.
-        stop: Polled while judging.
+
+    Raises:
+        Interrupted: A stop was asked for; finished variants are saved.
     """
     query = translator.encode([p.query for p in problems])
     solved = all(p.solution for p in problems)
     truth = translator.encode([p.solution for p in problems]) if solved else None
     results: dict[Variant, Examined] = {}
-    for variant in variants:
-        if (core is None and variant in ("rar", "one_shot")) or (
-            truth is None and variant == "true"
-        ):
-            continue
-        frame, trajectory = _frame(variant, core, query, truth)
-        written = translator.write(frame)
-        results[variant] = Examined(
-            variant=variant,
-            tasks=[problem.task for problem in problems],
-            written=written,
-            verdicts=judge_codes(judge, config, problems, [w.text for w in written], stop),
-            trajectory=trajectory,
-            cosine=None if truth is None else float(frame_cosine(frame, truth).mean()),
-        )
+    with Pieces(run, scope) as pieces:
+        known = dict(pieces.rows)
+        for variant in variants:
+            if (core is None and variant in ("rar", "one_shot")) or (
+                truth is None and variant == "true"
+            ):
+                continue
+            run.stop.check()
+            frame, trajectory = _frame(variant, core, query, truth)
+            if variant in known:
+                programs, rows = known[variant]
+                written = [Written(*program) for program in programs]
+                verdicts = [verdict_of(p.id, row) for p, row in zip(problems, rows, strict=True)]
+            else:
+                written = translator.write(frame)
+                codes = [program.text for program in written]
+                verdicts = judge_codes(judge, run.config, problems, codes, run.stop)
+                pieces.add(
+                    1, rows=[[variant, [list(map(astuple, written)), list(map(row_of, verdicts))]]]
+                )
+            results[variant] = Examined(
+                variant=variant,
+                tasks=[problem.task for problem in problems],
+                written=written,
+                verdicts=verdicts,
+                trajectory=trajectory,
+                cosine=None if truth is None else float(frame_cosine(frame, truth).mean()),
+            )
     return results
 
 

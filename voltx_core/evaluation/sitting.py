@@ -1,11 +1,19 @@
 """A sitting: every system sits every exam it is meant for, and what was finished stays finished."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from voltx_core.errors import Interrupted
-from voltx_core.evaluation.examination import Answer, Examiner, Sampling, System, examine
+from voltx_core.evaluation.examination import (
+    Answer,
+    Examiner,
+    Marks,
+    Sampling,
+    System,
+    answers_of,
+    sit_round,
+)
 from voltx_core.evaluation.exams import COMPOSITIONS, Exam
+from voltx_core.training.pieces import Pieces
 from voltx_core.training.randomness import generator
 
 if TYPE_CHECKING:
@@ -21,11 +29,13 @@ def sit(
     systems: Sequence[System],
     exams: Sequence[Exam],
     *,
-    samples: int,
-    temperature: float,
-    top_p: float,
+    samples: int = 0,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
 ) -> Answers:
-    """Examine all systems, resuming after the last finished pair of an earlier process.
+    """Examine all systems, resuming after the last finished round of an earlier process.
+
+    A round is one program for every problem of an exam: the greedy ones first, then the samples.
 
     Ablations sit the held-out compositions only.
 
@@ -38,7 +48,7 @@ def sit(
         top_p: Nucleus of the samples.
 
     Raises:
-        Interrupted: A stop was asked for; finished pairs were saved.
+        Interrupted: A stop was asked for; finished rounds were saved.
     """
     pairs = [
         (system, exam)
@@ -46,39 +56,32 @@ def sit(
         for system in systems
         if system.kind != "ablation" or exam.name == COMPOSITIONS
     ]
-    saved = run.checkpoints.restore(SCOPE)
-    done: dict[str, list[dict[str, Any]]] = dict(saved.meta) if saved else {}
-    kept = len(done)
-    with Examiner.open(run.config, run.stop) as examiner:
-        for at, (system, exam) in enumerate(pairs):
-            run.observer.progress(at, len(pairs), "examinations", "examining")
-            key = _key(system, exam)
-            if key in done:
+    rounds = [
+        (system, exam, n)
+        for system, exam in pairs
+        for n in range(1 + (samples if system.samples else 0))
+    ]
+    with Examiner.open(run.config, run.stop) as examiner, Pieces(run, SCOPE) as pieces:
+        for at, (system, exam, n) in enumerate(rounds):
+            run.observer.progress(at, len(rounds), "rounds", "examining")
+            if at < pieces.done:
                 continue
-            rounds = [
-                Sampling(
-                    temperature=temperature,
-                    top_p=top_p,
-                    generator=generator(run.config.seed, "sitting", exam.name, n),
-                )
-                for n in range(samples)
-            ]
-            try:
-                run.stop.check()
-                done[key] = [answer.row() for answer in examine(system, exam, examiner, rounds)]
-            except Interrupted:
-                if len(done) > kept:
-                    run.checkpoints.save(SCOPE, len(done), {}, done)
-                raise
-            if run.checkpoints.due():
-                run.checkpoints.save(SCOPE, len(done), {}, done)
-                kept = len(done)
-    run.observer.progress(len(pairs), len(pairs), "examinations", "examining")
+            run.stop.check()
+            sampling = None
+            if n:
+                draw = generator(run.config.seed, "sitting", exam.name, n - 1)
+                sampling = Sampling(temperature=temperature, top_p=top_p, generator=draw)
+            pieces.add(1, rows=[sit_round(system, exam, examiner, sampling)])
+    run.observer.progress(len(rounds), len(rounds), "rounds", "examining")
+    marks: dict[tuple[str, str], list[Marks]] = {}
+    for (system, exam, _), found in zip(rounds, pieces.rows, strict=True):
+        marks.setdefault((system.name, exam.name), []).append(found)
     return {
-        (system.name, exam.name): [Answer.from_row(row) for row in done[_key(system, exam)]]
+        (system.name, exam.name): answers_of(exam, *_parted(marks[system.name, exam.name]))
         for system, exam in pairs
     }
 
 
-def _key(system: System, exam: Exam) -> str:
-    return f"{system.name}/{exam.name}"
+def _parted(rounds: list[Marks]) -> tuple[Marks, list[Marks]]:
+    """The greedy round and the others."""
+    return rounds[0], rounds[1:]

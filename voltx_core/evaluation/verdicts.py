@@ -1,16 +1,19 @@
 """Verdicts that outlive the process: what was executed once is not executed again."""
 
 import hashlib
+import time
 from collections.abc import Sequence
 
 from voltx_core.data.problem import Problem
 from voltx_core.errors import Interrupted
 from voltx_core.evaluation.frames import judge_codes
-from voltx_core.judge import Assurance, Judge, Outcome, Program, Verdict
+from voltx_core.evaluation.verdict_rows import row_of, verdict_of
+from voltx_core.judge import Assurance, Judge, Program, Verdict
 from voltx_core.training.session import Session
 
-AT_ONCE = 512
-"""Programs between two looks at the clock: about two seconds."""
+FIRST, AT_ONCE = 16, 512
+"""Programs between two looks at the clock, at first and at most: as many as take a second."""
+BATCH_S = 1.0
 
 _Seen = tuple[str, str, int, int, Assurance]
 """Key of the program, outcome, tests passed, tests in all, where they ran."""
@@ -50,9 +53,10 @@ class LastingVerdicts:
         self._asked += len(problems)
         keys = [_key(problem, code) for problem, code in zip(problems, codes, strict=True)]
         self._forget_others(first, keys)
+        size = min(FIRST, AT_ONCE)
         while (at := len(self._seen) - first) < len(problems):
             self._run.observer.progress(at, len(problems), "programs", self._scope)
-            batch = slice(at, at + AT_ONCE)
+            batch, began = slice(at, at + size), time.monotonic()
             try:
                 self._run.stop.check()
                 seen = judge_codes(
@@ -63,23 +67,19 @@ class LastingVerdicts:
                     self._save()
                 raise
             self._seen += [
-                (key, v.outcome.value, v.tests_passed, v.tests_total, v.assurance)
-                for key, v in zip(keys[batch], seen, strict=True)
+                (key, *row_of(verdict)) for key, verdict in zip(keys[batch], seen, strict=True)
             ]
+            if time.monotonic() - began < BATCH_S:
+                size = min(AT_ONCE, 2 * size)
             if self._run.checkpoints.due():
                 self._save()
+        if len(self._seen) != self._saved and self._run.checkpoints.worthwhile():
+            self._save()
         self._run.observer.progress(len(problems), len(problems), "programs", self._scope)
+        seen_now = self._seen[first : self._asked]
         return [
-            Verdict(
-                id=problem.id,
-                outcome=Outcome(outcome),
-                tests_passed=passed,
-                tests_total=total,
-                assurance=assurance,
-            )
-            for problem, (_, outcome, passed, total, assurance) in zip(
-                problems, self._seen[first : self._asked], strict=True
-            )
+            verdict_of(problem.id, list(row))
+            for problem, (_, *row) in zip(problems, seen_now, strict=True)
         ]
 
     def _forget_others(self, first: int, keys: Sequence[str]) -> None:

@@ -110,6 +110,19 @@ class CodebookIndex:
                 return Tuned(*trials[-1], trials)
             self.beam *= 2
 
+    def graph(self) -> Tensor:
+        """All of it as bytes, ``[bytes]`` uint8; ``of_graph`` reads them."""
+        import faiss
+
+        return torch.from_numpy(faiss.serialize_index(self._graph).copy())
+
+    @classmethod
+    def of_graph(cls, graph: Tensor) -> "CodebookIndex":
+        """The index that ``graph`` gave the bytes of."""
+        import faiss
+
+        return cls(faiss.deserialize_index(graph.cpu().numpy()))
+
     def save(self, path: Path | str) -> None:
         """Write faiss's own file format, in whole or not at all."""
         import faiss

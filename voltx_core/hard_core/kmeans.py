@@ -77,7 +77,7 @@ def cluster(
         tolerance: Stop when the mean cosine grows by less than this share of itself.
         seed: Decides the start and where dead centroids go.
         checkpoints: Where to save and restore progress, under ``scope``.
-        stop: Polled after each iteration.
+        stop: Polled after each iteration, and after each cell while seeding.
         tell: Called with (iteration, mean cosine) after each assignment.
 
     Raises:
@@ -93,8 +93,10 @@ def cluster(
     assign, exact = _assignment(vectors, entries)
     saved = checkpoints.restore(scope, str(vectors.device)) if checkpoints else None
     if saved is None:
-        state = Clustering(seed_centroids(vectors, entries, seed), exact=exact)
+        state = Clustering(seed_centroids(vectors, entries, seed, stop), exact=exact)
         finished = False
+        if checkpoints is not None and checkpoints.worthwhile():
+            _save(checkpoints, scope, state, finished)
     else:
         facts = saved.meta
         state = Clustering(
@@ -120,6 +122,8 @@ def cluster(
                 f"Clustering stopped after {len(state.curve)} of {iterations} iterations; start "
                 "the stage again to go on."
             )
+    if checkpoints is not None and checkpoints.worthwhile():
+        _save(checkpoints, scope, state, finished)
     return state
 
 
@@ -133,11 +137,16 @@ def _save(checkpoints: Checkpoints, scope: str, state: Clustering, finished: boo
     checkpoints.save(scope, state.iterations, {"centroids": state.centroids}, meta)
 
 
-def seed_centroids(vectors: Tensor, entries: int, seed: int) -> Tensor:
+def seed_centroids(
+    vectors: Tensor, entries: int, seed: int, stop: Callable[[], bool] = lambda: False
+) -> Tensor:
     """Spread ``entries`` starting centroids ``[K, W]`` over the vectors, in two levels.
 
     A sample is cut into about sqrt(k) coarse cells; each cell gets seeds in proportion to its
     vectors, placed by squared-distance sampling and refined inside the cell.
+
+    Raises:
+        Interrupted: ``stop`` was set; seeding begins anew the next time.
     """
     draw = generator(seed, "kmeans", "start")
     if entries <= FLAT_ENTRIES:
@@ -148,6 +157,8 @@ def seed_centroids(vectors: Tensor, entries: int, seed: int) -> Tensor:
     sizes = torch.bincount(cell, minlength=len(coarse)).tolist()
     seeds, start = [], 0
     for size, wanted in zip(sizes, apportion(sizes, entries), strict=True):
+        if stop():
+            raise Interrupted("Clustering stopped while its start was sought.")
         if wanted:
             seeds.append(_seed_cell(vectors[order[start : start + size]], wanted, draw))
         start += size

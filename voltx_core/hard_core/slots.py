@@ -75,7 +75,12 @@ def slot_vectors(
             saved, pending = saved + 1, []
         if stopping:
             raise Interrupted(f"Encoding stopped after {done} texts; start the stage again.")
-    pieces += pending
+    if pending:
+        pieces.append(_joined(pending))
+        if checkpoints is not None and checkpoints.worthwhile():
+            vectors, owners = pieces[-1]
+            tensors = {"vectors": vectors, "owners": owners}
+            checkpoints.save(f"encoding-{saved}", done, tensors, {}, wait=False)
     if not pieces:
         return SlotVectors(torch.empty(0, translator.width), torch.empty(0, dtype=torch.long))
     return SlotVectors(*_joined(pieces))
@@ -100,18 +105,20 @@ def windows(code: str, characters: int) -> list[str]:
     return ["\n".join(each) for each in found[:MOST_WINDOWS]]
 
 
-def encode_whole(translator: Translator, codes: Sequence[str]) -> tuple[Tensor, Tensor]:
+def encode_whole(
+    translator: Translator, codes: Sequence[str], poll: Callable[[], None] = lambda: None
+) -> tuple[Tensor, Tensor]:
     """The slots of every window of every program, side by side.
 
     A frame reads only as many tokens as the encoder does; what a program does after that must not
-    escape a review.
+    escape a review. ``poll`` is called now and then and may raise to end the work.
 
     Returns:
         Slots ``[N, S, W]`` and mask ``[N, S]``, with S = 16 x the most windows of any program.
     """
     size = CHARACTERS_A_TOKEN * translator.encoder.max_tokens
     parts = [windows(code, size) for code in codes]
-    frame = translator.encode([text for each in parts for text in each])
+    frame = translator.encode([text for each in parts for text in each], poll=poll)
     most = max(len(each) for each in parts)
     count, slots, width = len(codes), frame.mask.shape[1], frame.width
     rows = torch.tensor([n for n, each in enumerate(parts) for _ in each])

@@ -1,6 +1,6 @@
 """Material and training of a soft core: frames encoded once, three curriculum stages."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -47,14 +47,19 @@ class FrameSet:
         return len(self.query)
 
     @classmethod
-    def of(cls, translator: Translator, problems: Sequence[Problem]) -> "FrameSet":
-        """Encode problems whose solutions fit the decoder."""
+    def of(
+        cls,
+        translator: Translator,
+        problems: Sequence[Problem],
+        poll: Callable[[], None] = lambda: None,
+    ) -> "FrameSet":
+        """Encode problems whose solutions fit the decoder; ``poll`` may raise to end it."""
         most = translator.decoder.max_tokens - 2
         lengths = translator.tokenizer.lengths([p.solution for p in problems])
         fitting = [p for p, n in zip(problems, lengths, strict=True) if n <= most]
         return cls(
-            translator.encode([p.query for p in fitting]),
-            translator.encode([p.solution for p in fitting]),
+            translator.encode([p.query for p in fitting], poll=poll),
+            translator.encode([p.solution for p in fitting], poll=poll),
             translator.targets([p.solution for p in fitting]),
             tuple(fitting),
         )

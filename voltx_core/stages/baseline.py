@@ -45,6 +45,8 @@ def run(run: StageRun) -> StageReport:
     steps = config.steps or steps_within(budget, shape, step_tokens)
     model = VinciGPT(shape, generator=generator(run.config.seed, "baseline", "weights"))
     model = model.to(run.device)
+    validation = list(read_problems(run.inputs["problems"] / "validation.jsonl"))
+    unseen = pack(documents_of(validation, tokenizer, config.context + 1), config.context)
     trained = train(
         run,
         scope="baseline",
@@ -54,10 +56,9 @@ def run(run: StageRun) -> StageReport:
         batch=batch,
         steps=steps,
         optimizer=config.optimizer,
+        evaluate=lambda: {"validation_loss": held_out_loss(model, unseen, run.device)},
     )
     flops = flops_per_token(shape) * step_tokens * steps
-    validation = list(read_problems(run.inputs["problems"] / "validation.jsonl"))
-    unseen = pack(documents_of(validation, tokenizer, config.context + 1), config.context)
     facts = {
         "steps": steps,
         "flops": flops,
@@ -95,8 +96,9 @@ def run(run: StageRun) -> StageReport:
 def _examine(run: StageRun, model: Any, tokenizer: Any, report: StageReport) -> None:
     """Greedy pass@1 on the held-out problems and compositions."""
     from voltx_core.baseline.generate import write_programs
-    from voltx_core.evaluation.examination import Examiner, System, examine, score
+    from voltx_core.evaluation.examination import System, score
     from voltx_core.evaluation.exams import generated_exams
+    from voltx_core.evaluation.sitting import sit
 
     system = System(
         name="baseline",
@@ -108,17 +110,15 @@ def _examine(run: StageRun, model: Any, tokenizer: Any, report: StageReport) -> 
     )
     table: list[dict[str, Any]] = []
     exams = generated_exams(run.inputs["problems"], most=1_000)
-    with Examiner.open(run.config, run.stop) as examiner:
-        for done, exam in enumerate(exams):
-            run.stop.check()
-            run.observer.progress(done, len(exams), "exams", "examination")
-            answers = examine(system, exam, examiner)
-            row = score(
-                system, exam, answers, ks=(), resamples=RESAMPLES, seed=run.config.seed, sampling=""
-            )
-            table.append(row)
-            report.metrics[exam.metric("pass@1")] = row["pass@1"]
-            report.metrics[exam.metric("valid_share")] = row["valid syntax"]
+    answers = sit(run, [system], exams)
+    for exam in exams:
+        row = score(
+            system, exam, answers[system.name, exam.name], ks=(), resamples=RESAMPLES,
+            seed=run.config.seed, sampling="",
+        )  # fmt: skip
+        table.append(row)
+        report.metrics[exam.metric("pass@1")] = row["pass@1"]
+        report.metrics[exam.metric("valid_share")] = row["valid syntax"]
     report.tables["Transformer baseline"] = table
 
 

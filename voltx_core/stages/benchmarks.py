@@ -245,17 +245,22 @@ def _whole_model(
     """The model with guard, router and certainty: what it knows of itself, how long it thinks."""
     from voltx_core.evaluation.tables import iterations_by_difficulty, self_knowledge
     from voltx_core.generation import ARTIFACTS, Generator
+    from voltx_core.training.pieces import Pieces
 
     model = Generator.load({name: run.inputs[name] for name in ARTIFACTS}, device=run.device)
     loop: list[dict[str, Any]] = []
     knowledge: list[dict[str, Any]] = []
-    for exam in exams:
-        run.stop.check()
-        written = model.answer(exam.problems)
-        solved = [answer.greedy for answer in answers[FINAL, exam.name]]
-        loop += iterations_by_difficulty(exam, written, solved)
-        knowledge.append(self_knowledge(exam, written, solved))
-        report.metrics[exam.metric("ece")] = knowledge[-1]["ECE"]
+    with Pieces(run, "whole-model") as pieces:
+        for exam in exams[pieces.done :]:
+            run.stop.check()
+            written = model.answer(exam.problems)
+            solved = [answer.greedy for answer in answers[FINAL, exam.name]]
+            known = self_knowledge(exam, written, solved)
+            pieces.add(1, rows=[[iterations_by_difficulty(exam, written, solved), known]])
+    for exam, (iterations, known) in zip(exams, pieces.rows, strict=True):
+        loop += iterations
+        knowledge.append(known)
+        report.metrics[exam.metric("ece")] = known["ECE"]
     report.tables["RAR iterations by difficulty"] = loop
     report.tables["Certainty of the final model"] = knowledge
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from voltx_core.hard_core.codebook import Codebook
+    from voltx_core.hard_core.index import CodebookIndex
     from voltx_core.hard_core.kmeans import Clustering
 
 SPEC = StageSpec(
@@ -47,15 +48,15 @@ QUERIES = 10_000
 """Most vectors that recall is measured on."""
 POINTS_AN_ENTRY = 39
 """Vectors an entry needs to be placed well (faiss's own rule)."""
-CONTENDER_FLOPS = 2e14
-"""Arithmetic above which faiss's k-means is not run for comparison (about half a core-hour)."""
+CONTENDER_FLOPS = 1e13
+"""Arithmetic above which faiss's k-means is not run for comparison (about two core-minutes): what
+it has done is not saved, and a stage that is killed loses it."""
 
 
 def run(run: StageRun) -> StageReport:
     import torch
 
     from voltx_core.hard_core.codebook import Codebook
-    from voltx_core.hard_core.index import CodebookIndex
     from voltx_core.hard_core.kmeans import cluster
     from voltx_core.hard_core.slots import slot_vectors
     from voltx_core.stages.soft_core import load_translator
@@ -114,9 +115,8 @@ def run(run: StageRun) -> StageReport:
     codebook.save(run.output("codebook"))
     run.stop.check()
     clock = time.monotonic()
-    index = CodebookIndex.build(
-        codebook, links=config.hnsw_links, construction=config.hnsw_construction
-    )
+    index = _index(run, codebook)
+    run.stop.check()
     queries = held_out if len(held_out) else vectors.cpu()
     tuned = index.tune(codebook, queries[:QUERIES], config.recall_target)
     index.save(run.output("codebook_index"))
@@ -128,6 +128,27 @@ def run(run: StageRun) -> StageReport:
     _measure(run, codebook, vectors, held_out, report)
     _draw(run, codebook, clustering, vectors)
     return report
+
+
+def _index(run: StageRun, codebook: "Codebook") -> "CodebookIndex":
+    """The index of a codebook, built once."""
+    from voltx_core.hard_core.index import CodebookIndex
+    from voltx_core.training.pieces import Pieces, aside
+
+    config = run.config.codebook
+    run.observer.progress(0, len(codebook), "entries", "building the index")
+    with Pieces(run, "index") as pieces:
+        if not pieces.done:
+            built = aside(
+                run.stop,
+                lambda: CodebookIndex.build(
+                    codebook, links=config.hnsw_links, construction=config.hnsw_construction
+                ),
+            )
+            pieces.add(1, {"graph": built.graph()})
+    graph = pieces.tensor("graph")
+    assert graph is not None
+    return CodebookIndex.of_graph(graph)
 
 
 def _texts(corpus: Path, problems: Path) -> Iterator[str]:
@@ -209,6 +230,7 @@ def _faiss(run: StageRun, vectors: "Tensor", report: StageReport) -> "Codebook |
     import torch
 
     from voltx_core.hard_core.codebook import Codebook
+    from voltx_core.training.pieces import aside
 
     config = run.config.codebook
     flops = 2.0 * len(vectors) * config.entries * vectors.shape[1] * config.iterations
@@ -226,8 +248,13 @@ def _faiss(run: StageRun, vectors: "Tensor", report: StageReport) -> "Codebook |
         max_points_per_centroid=len(vectors),
         min_points_per_centroid=1,
     )
-    faiss.omp_set_num_threads(torch.get_num_threads())
-    contender.train(vectors.cpu().numpy())
+    points, threads = vectors.cpu().numpy(), torch.get_num_threads()
+
+    def cluster() -> None:
+        faiss.omp_set_num_threads(threads)  # each thread of Python has a setting of its own
+        contender.train(points)
+
+    aside(run.stop, cluster)
     return Codebook(torch.from_numpy(contender.centroids))
 
 

@@ -7,11 +7,10 @@ checked against the exams, and every generated reference solution executed again
 """
 
 import hashlib
-import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from voltx_core.config import VoltxConfig
 from voltx_core.errors import DataError
@@ -19,6 +18,7 @@ from voltx_core.stages.contract import Artifact, StageReport, StageRun, StageSpe
 
 if TYPE_CHECKING:
     from voltx_core.data.problem import Problem
+    from voltx_core.data.source_file import SourceFile
 
 SPEC = StageSpec(
     number="1.0",
@@ -48,6 +48,7 @@ PARTS = ("validation", "calibration", "heldout", "compositions", "phrasing", "re
 def external(config: VoltxConfig) -> dict[str, str]:
     """Digests of the machine's sources and of every data file that the settings name."""
     from voltx_core.data.harvest import machine_digest
+    from voltx_core.data.location import digest_of
 
     outside: dict[str, str] = {}
     if config.data.corpus is None:
@@ -56,7 +57,7 @@ def external(config: VoltxConfig) -> dict[str, str]:
     for name in ("directory", "problems", "corpus"):
         location = getattr(config.data, name)
         if location is not None:
-            outside[name] = _digest(Path(location))
+            outside[name] = digest_of(Path(location))
     return outside
 
 
@@ -72,23 +73,11 @@ def run(run: StageRun) -> StageReport:
 
 def _problems(run: StageRun, report: StageReport) -> "dict[str, list[Problem]]":
     """Generated, published and own problems; exams aside; overlap with exams removed."""
-    from voltx_core.data.generator import SplitCounts, generate_problems
     from voltx_core.data.overlap import find_overlap, remove_overlap
 
-    config, held_out = run.config.data, run.config.data.evaluation_problems
+    config = run.config.data
     own = _own(run, report)  # first: a bad line is said before an hour of work, not after it
-    parts = generate_problems(
-        run.config.seed,
-        SplitCounts(
-            train=config.generated_problems,
-            validation=held_out,
-            calibration=3 * held_out,
-            heldout=held_out,
-            compositions=held_out,
-            phrasing=held_out,
-            replay=2 * held_out,
-        ),
-    )
+    parts = _generated(run)
     for name, problems in parts.items():
         parts[name] = _verified(run, problems, f"generated {name}", report)
     exams = _published(run, report)
@@ -112,6 +101,37 @@ def _problems(run: StageRun, report: StageReport) -> "dict[str, list[Problem]]":
     parts["train"] += augmented
     for name, problems in exams.items():
         parts[f"exams/{name}"] = problems
+    return parts
+
+
+def _generated(run: StageRun) -> "dict[str, list[Problem]]":
+    """The generated problems by split, made once."""
+    from voltx_core.data.generator import SplitCounts, generate_problems
+    from voltx_core.data.jsonl import problem_from_row, row_from_problem
+    from voltx_core.training.pieces import Pieces
+
+    config, held_out = run.config.data, run.config.data.evaluation_problems
+    with Pieces(run, "generated") as pieces:
+        if not pieces.done:
+            made = generate_problems(
+                run.config.seed,
+                SplitCounts(
+                    train=config.generated_problems,
+                    validation=held_out,
+                    calibration=3 * held_out,
+                    heldout=held_out,
+                    compositions=held_out,
+                    phrasing=held_out,
+                    replay=2 * held_out,
+                ),
+                poll=run.stop.check,
+            )
+            rows = [[part, row_from_problem(p)] for part, found in made.items() for p in found]
+            pieces.add(len(rows), rows=rows)
+            return made
+    parts: dict[str, list[Problem]] = {}
+    for name, row in pieces.rows:
+        parts.setdefault(name, []).append(problem_from_row(row))
     return parts
 
 
@@ -228,65 +248,109 @@ def _write_parts(
 
 def _corpus(run: StageRun, report: StageReport) -> None:
     """Source files, filtered and without near-duplicates, and the docstring pairs in them."""
-    from voltx_core.data.corpus import read_corpus
-    from voltx_core.data.filters import FilterReport, filter_sources
-    from voltx_core.data.harvest import harvest_sources
     from voltx_core.data.jsonl import write_jsonl
-    from voltx_core.data.near_duplicates import DuplicateReport, drop_near_duplicates
-    from voltx_core.data.pairs import mine_pairs
 
-    config = run.config.data
-    source: Any
-    if config.corpus:
-        source = read_corpus(config.corpus)
-    else:
-        source = harvest_sources(
-            max_files=2 * config.corpus_files,
-            max_bytes=2 * config.corpus_mib * 2**20,
-            seed=run.config.seed,
-        )
-    filtered, duplicates = FilterReport(), DuplicateReport()
-    kept: list[Any] = []
-    size = 0
-    for file in drop_near_duplicates(
-        filter_sources(source, report=filtered), seed=run.config.seed, report=duplicates
-    ):
-        run.stop.check()
-        kept.append(file)
-        size += len(file.text.encode())
-        if len(kept) % 50 == 0:
-            run.observer.progress(len(kept), config.corpus_files, "files", "corpus")
-        if len(kept) >= config.corpus_files or size >= config.corpus_mib * 2**20:
-            break
+    kept, outcomes = _sources(run)
     if not kept:
         raise DataError("The corpus is empty: every file was filtered out. Check data.corpus.")
     write_jsonl(
         run.output("corpus"),
         ({"content": f.text, "language": f.language, "package": f.package} for f in kept),
     )
-    pairs: list[dict[str, str]] = []
-    for file in kept:
-        if file.language == "python":
-            pairs += [
-                {"code": p.code, "doc": p.docstring, "package": file.package, "name": p.name}
-                for p in mine_pairs(file.text)
-            ]
-        if len(pairs) >= config.pairs:
-            break
-    write_jsonl(run.output("pairs"), pairs[: config.pairs])
+    pairs = _pairs(run, kept)
+    write_jsonl(run.output("pairs"), pairs)
     report.counts |= {
         "corpus files": len(kept),
-        "corpus KiB": size // 1024,
-        "pairs": len(pairs[: config.pairs]),
+        "corpus KiB": sum(len(file.text.encode()) for file in kept) // 1024,
+        "pairs": len(pairs),
     }
     dropped = [
-        *sorted(filtered.dropped.items()),
-        ("same tokens as another", duplicates.exact),
-        ("near-duplicate", duplicates.near),
+        *sorted((r, n) for r, n in outcomes.items() if r not in ("new", "exact", "near")),
+        ("same tokens as another", outcomes["exact"]),
+        ("near-duplicate", outcomes["near"]),
     ]
     report.tables["dropped source files"] = [
         {"reason": reason, "files": count} for reason, count in dropped
     ]
+
+
+def _sources(run: StageRun) -> "tuple[list[SourceFile], Counter[str]]":
+    """Files worth keeping, and how many of those that were read came to what.
+
+    What was found out about a file is progress: a process that takes over reads the files anew,
+    which is quick, and compares only the others.
+    """
+    import torch
+
+    from voltx_core.data.corpus import read_corpus
+    from voltx_core.data.filters import reason_to_drop
+    from voltx_core.data.harvest import harvest_sources
+    from voltx_core.data.near_duplicates import NearDuplicates, Seen
+    from voltx_core.training.pieces import Pieces
+
+    config = run.config.data
+    source: Iterable[SourceFile]
+    if config.corpus:
+        source = read_corpus(config.corpus)
+    else:
+        source = harvest_sources(
+            max_files=2 * config.corpus_files,
+            max_bytes=2 * config.corpus_mib * MIB,
+            seed=run.config.seed,
+        )
+    known = NearDuplicates(seed=run.config.seed)
+    outcomes: Counter[str] = Counter()
+    kept: list[SourceFile] = []
+    size = 0
+    with Pieces(run, "corpus") as pieces:
+        before = list(pieces.rows)
+        found = pieces.tensor("signatures")
+        signatures = iter(() if found is None else found.numpy())
+        for position, file in enumerate(source):
+            if position < len(before):
+                outcome, digest = before[position]
+                if digest:
+                    signature = next(signatures) if outcome == "new" else None
+                    known.recall(file, Seen(outcome, bytes.fromhex(digest), signature))
+            elif reason := reason_to_drop(file):
+                outcome = reason
+                pieces.add(1, rows=[[reason, ""]])
+            else:
+                seen = known.look_at(file)
+                outcome, tensors = seen.outcome, {}
+                if seen.signature is not None:
+                    tensors["signatures"] = torch.from_numpy(seen.signature.astype("int64"))[None]
+                pieces.add(1, tensors, [[outcome, seen.digest.hex()]])
+            outcomes[outcome] += 1
+            if outcome == "new":
+                kept.append(file)
+                size += len(file.text.encode())
+                if len(kept) % 50 == 0:
+                    run.observer.progress(len(kept), config.corpus_files, "files", "corpus")
+                if len(kept) >= config.corpus_files or size >= config.corpus_mib * MIB:
+                    break
+    return kept, outcomes
+
+
+def _pairs(run: StageRun, files: "Sequence[SourceFile]") -> list[dict[str, str]]:
+    """Documented functions of the files, as many as are wanted."""
+    from voltx_core.data.pairs import mine_pairs
+    from voltx_core.training.pieces import Pieces
+
+    most = run.config.data.pairs
+    with Pieces(run, "pairs") as pieces:
+        for file in files[pieces.done :]:
+            if len(pieces.rows) >= most:
+                break
+            mined = mine_pairs(file.text) if file.language == "python" else []
+            pieces.add(
+                1,
+                rows=[
+                    {"code": p.code, "doc": p.docstring, "package": file.package, "name": p.name}
+                    for p in mined
+                ],
+            )
+    return pieces.rows[:most]
 
 
 def _intents(run: StageRun, problems: "Sequence[Problem]", report: StageReport) -> None:
@@ -318,34 +382,3 @@ def _intents(run: StageRun, problems: "Sequence[Problem]", report: StageReport) 
             ),
         )
         report.counts[f"intents: {part}"] = len(rows)
-
-
-def _digest(location: Path) -> str:
-    """sha256 over a file's bytes, or over names, sizes, first and last MiB of a folder's files.
-
-    Reading all of a corpus of 100 GB on every plan would take minutes.
-    """
-    if location.is_file():
-        with location.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    if not location.is_dir():
-        raise DataError(
-            f"{location} does not exist. Check data.directory, data.problems, data.corpus and the "
-            "variable VOLTX_DATA_DIR."
-        )
-    lines = sorted(
-        f"{path.relative_to(location)} {path.stat().st_size} {_ends(path)}"
-        for path in location.rglob("*")
-        if path.is_file()
-    )
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _ends(path: Path) -> str:
-    """sha256 of a file's first and last MiB."""
-    with path.open("rb") as file:
-        digest = hashlib.sha256(file.read(MIB))
-        if path.stat().st_size > MIB:
-            file.seek(-MIB, os.SEEK_END)
-            digest.update(file.read(MIB))
-    return digest.hexdigest()

@@ -40,7 +40,7 @@ def run(run: StageRun) -> StageReport:
     translator = load_translator(run)
     core = SoftCore.load(run.inputs["soft_core"], device=run.device)
     problems = list(read_problems(run.inputs["problems"] / "train.jsonl"))
-    frames = FrameSet.of(translator, problems)
+    frames = FrameSet.of(translator, problems, run.stop.check)
     with open_judge(run.config) as judge:
         limits = CalibratedLimits(judge, configured_limits(run.config))
 

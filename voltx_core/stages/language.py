@@ -90,25 +90,28 @@ def _teach_one(
     import torch
 
     from voltx_core.frame import TensorFrame
+    from voltx_core.stages.translator import learn_tokenizer
     from voltx_core.training.loop import Batch, train
-    from voltx_core.training.randomness import derive
+    from voltx_core.training.randomness import seeded
     from voltx_core.translator.decoder import SlotDecoder
     from voltx_core.translator.objective import add_slot_noise, reconstruction_loss
-    from voltx_core.translator.tokenizer import CodeTokenizer
     from voltx_core.translator.translator import Translator, save_decoder
 
     config = run.config.languages
     problems, python = _parallel_problems(run, language)
-    tokenizer = CodeTokenizer.train((p.solution for p in problems), config.vocabulary)
-    torch.manual_seed(derive(run.config.seed, "language", language))
-    decoder = SlotDecoder(
-        vocabulary=tokenizer.vocabulary,
-        slot_width=translator.width,
-        width=config.decoder_width,
-        blocks=config.decoder_blocks,
-        heads=run.config.translator.decoder_heads,
-        max_tokens=config.decoder_tokens,
-    ).to(run.device)
+    tokenizer = learn_tokenizer(
+        run, f"tokenizer-{language}", (p.solution for p in problems), config.vocabulary
+    )
+    with seeded(run.config.seed, "language", language):
+        decoder = SlotDecoder(
+            vocabulary=tokenizer.vocabulary,
+            slot_width=translator.width,
+            width=config.decoder_width,
+            blocks=config.decoder_blocks,
+            heads=run.config.translator.decoder_heads,
+            max_tokens=config.decoder_tokens,
+        )
+    decoder.to(run.device)
     targets, _ = tokenizer.encode(
         [p.solution for p in problems], config.decoder_tokens, bos_eos=True
     )
@@ -159,6 +162,7 @@ def _parallel_problems(
     here: list[Problem] = []
     python: list[Problem] = []
     for problem in read_problems(run.inputs["problems"] / f"{split}.jsonl"):
+        run.stop.check()
         if "task_spec" not in problem.traits or len(here) >= count:
             continue
         task = task_of(problem)
@@ -185,7 +189,7 @@ def _examine(
     report: StageReport,
 ) -> None:
     """Execute held-out programs in the language, beside Python's pass rate on the same tasks."""
-    from voltx_core.evaluation.frames import judge_codes
+    from voltx_core.evaluation.verdicts import LastingVerdicts
     from voltx_core.judge import toolchain
 
     chain = toolchain(language)
@@ -195,6 +199,7 @@ def _examine(
     if not chain.available:
         report.notes.append(f"{TITLES[language]}: programs written but not run: {chain.why}")
         return
+    judged = LastingVerdicts(run, judge, f"examined-{language}")
     rows: list[dict[str, Any]] = []
     for suite in ("heldout", "compositions"):
         problems, python = _parallel_problems(run, language, suite)
@@ -209,14 +214,13 @@ def _examine(
                 len(rows), 6, "examinations", f"{TITLES[language]}, {suite}, {title}"
             )
             codes = [written.text for written in speaker.write(frame)]
-            verdicts = judge_codes(judge, run.config, problems, codes, run.stop)
-            run.stop.check()
+            verdicts = judged(problems, codes)
             rows.append(_row(suite, TITLES[language], title, problems, verdicts))
             if title == "RAR loop":
                 suffix = "" if suite == "heldout" else f"_{suite}"
                 report.metrics[f"{language}_pass@1{suffix}"] = rows[-1]["pass@1"]
         codes = [written.text for written in translator.write(reached)]
-        verdicts = judge_codes(judge, run.config, python, codes, run.stop)
+        verdicts = judged(python, codes)
         rows.append(_row(suite, "Python, same tasks", "RAR loop", python, verdicts))
     report.tables[f"{TITLES[language]}: pass@1 on the same tasks"] = rows
     report.notes.append(

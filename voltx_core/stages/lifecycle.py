@@ -24,11 +24,12 @@ from voltx_core.stages import graph
 from voltx_core.stages.contract import Observer, StageReport, StageRun, StageSpec, StopFlag
 from voltx_core.stages.fingerprint import code_digests, settings
 from voltx_core.stages.machine import describe, device, pin_threads
-from voltx_core.stages.observer import Fanout, Recorder
+from voltx_core.stages.observer import CURVES, EVENTS, Fanout, Recorder
 from voltx_core.stages.planning import Planned, input_digests, plan
 from voltx_core.stages.preflight import preflight
 from voltx_core.stages.remote_progress import RemoteProgress, take_over
 from voltx_core.stages.runs import RunRecord
+from voltx_core.stages.timings import Timings, earlier, leaving_s
 from voltx_core.stages.workspace import Workspace
 from voltx_core.store import ArtifactEntry, ArtifactStore, Manifest, Mirror, finite
 
@@ -129,7 +130,9 @@ def execute(
                 force,
             )
         except Interrupted as interruption:
-            record.stage(name, state="interrupted", why=str(interruption), finished_at=_now())
+            left_s = leaving_s(stop, config.checkpoint.notice_s)
+            why = str(interruption)
+            record.stage(name, state="interrupted", why=why, finished_at=_now(), left_s=left_s)
             raise
         except BaseException as error:
             why = f"{type(error).__name__}: {error}"
@@ -151,11 +154,12 @@ def _work(
     force: bool,
 ) -> Finished:
     from voltx_core.training.checkpoint import Checkpoints
+    from voltx_core.training.origin import Origin
 
     artifacts, fingerprint = workspace.artifacts, decided.fingerprint
     assert fingerprint is not None
     started = time.monotonic()
-    clock = _Timings()
+    clock = Timings()
     with clock("preflight"):
         preflight(spec, config, workspace)
     with clock("pull"):
@@ -165,8 +169,11 @@ def _work(
     folder = work / "outputs"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    origin = Origin(
+        fingerprint=fingerprint, settings=settings(spec, config), code=code_digests(spec)
+    )
     with clock("resume"):
-        take_over(artifacts, spec.name, fingerprint, work / "progress")
+        take_over(artifacts, spec.name, fingerprint, work / "progress", origin)
     with (
         Recorder(work, lambda live: record.live(spec.name, live)) as recorder,
         Mirror(capacity=1) as mirror,
@@ -185,7 +192,10 @@ def _work(
             keep=config.checkpoint.keep,
             notice_s=config.checkpoint.notice_s,
             mirror=remote.send,
+            origin=origin,
+            log=work / CURVES,
         )
+        checkpoints.resume()
         run = StageRun(
             spec=spec,
             config=StageRun.view(spec, config),
@@ -200,25 +210,26 @@ def _work(
             report: StageReport = graph.module(spec.name).run(run)
     with clock("commit"):
         content = _report(spec, report, clock, started, checkpoints)
-        content["timings_s"]["earlier attempts"] = _earlier_s(record.of(spec.name))
+        content["timings_s"] |= earlier(record.of(spec.name))
         text = json.dumps(finite(content), indent=1, sort_keys=True, allow_nan=False)
         (folder / "report.json").write_text(text)
-        curves = work / "metrics.jsonl"
-        if curves.exists():
-            shutil.copyfile(curves, folder / "metrics.jsonl")
+        if (work / CURVES).exists():
+            shutil.copyfile(work / CURVES, folder / CURVES)
+        if (work / EVENTS).exists():
+            shutil.copytree(work / EVENTS, folder / EVENTS)
         manifest = artifacts.commit(
             Manifest(
                 stage=spec.name,
                 number=spec.number,
                 version=spec.version,
                 fingerprint=fingerprint,
-                config=settings(spec, config),
+                config=dict(origin.settings),
                 inputs=dict(inputs),
                 artifacts={a.name: ArtifactEntry(path=a.path) for a in spec.makes},
                 files={},
                 report_sha256=None,
                 environment=describe(run.device, threads),
-                code=code_digests(spec),
+                code=dict(origin.code),
                 created_at=_now(),
                 run_id=record.run_id,
             ),
@@ -277,7 +288,7 @@ def read_report(workspace: Workspace, manifest: Manifest) -> dict[str, Any]:
 def _report(
     spec: StageSpec,
     report: StageReport,
-    clock: "_Timings",
+    clock: Timings,
     started: float,
     checkpoints: "Checkpoints",
 ) -> dict[str, Any]:
@@ -307,19 +318,6 @@ def _report(
         "total": time.monotonic() - started,
     }
     return content
-
-
-def _earlier_s(record: Mapping[str, Any]) -> float:
-    """Seconds that attempts of this run have worked on the stage before this one."""
-    spans = (
-        (attempt.get("started_at"), attempt.get("finished_at") or attempt.get("alive_at"))
-        for attempt in record.get("earlier", ())
-    )
-    return sum(
-        (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
-        for start, end in spans
-        if start and end
-    )
 
 
 def _headline(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -366,21 +364,6 @@ def _exclusive(work: Path, stop: StopFlag) -> Iterator[None]:
                 stop.check()
                 time.sleep(LOCK_LOOK_S)
         yield
-
-
-class _Timings:
-    """Seconds of named parts."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[name] = time.monotonic() - started
 
 
 def _now() -> str:

@@ -1,4 +1,4 @@
-"""Observers: what a running stage says, kept as JSONL and as a small live record in the store."""
+"""Observers: what a running stage says, kept as JSONL, TensorBoard events and a live record."""
 
 import json
 import logging
@@ -8,21 +8,24 @@ from pathlib import Path
 from typing import Any, Self
 
 from voltx_core.stages.contract import Observer
+from voltx_core.stages.tensorboard import EventFolder
 from voltx_core.store import Mirror, finite
 
 logger = logging.getLogger(__name__)
 
 LAST_WORD_S = 20.0
+CURVES, EVENTS = "metrics.jsonl", "tensorboard"
+"""Where the recorder keeps curves, in the stage's folder."""
 
 
 class Recorder:
     """Appends metrics to ``metrics.jsonl`` and publishes live progress at most every interval.
 
-    Publishing is the business of a thread of its own: a slow store must not slow the work down,
-    and one that is away costs a warning, never the stage.
+    Publishing and TensorBoard's files are the business of a thread of its own: a slow store must
+    not slow the work down, and one that is away costs a warning, never the stage.
 
     Args:
-        folder: Where ``metrics.jsonl`` goes.
+        folder: Where ``metrics.jsonl`` and ``tensorboard/`` go.
         publish: Receives the live record: done, total, unit, note, eta_s, metrics, step.
         interval_s: Least seconds between two publications.
     """
@@ -35,7 +38,8 @@ class Recorder:
         interval_s: float = 1.0,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._curves = folder / "metrics.jsonl"
+        self._curves = folder / CURVES
+        self._events = EventFolder(folder / EVENTS, self._curves)
         self._publish, self._interval_s = publish, interval_s
         self._live: dict[str, Any] = {}
         self._published = float("-inf")
@@ -48,6 +52,7 @@ class Recorder:
 
     def __exit__(self, *_: object) -> None:
         self.flush()
+        self._events.close()
 
     def flush(self) -> None:
         """Wait until the last word is published, unless the store takes very long over it."""
@@ -80,7 +85,11 @@ class Recorder:
         if final or now - self._published >= self._interval_s:
             self._published = now
             live = dict(self._live)
-            self._mirror.submit(lambda: self._publish(live), "live progress")
+            self._mirror.submit(lambda: self._tell_all(live), "live progress")
+
+    def _tell_all(self, live: Mapping[str, Any]) -> None:
+        self._events.catch_up()
+        self._publish(live)
 
 
 class Fanout:

@@ -8,23 +8,40 @@ from pathlib import Path
 
 from voltx_core.errors import StoreError
 from voltx_core.store import ArtifactStore, Mirror
+from voltx_core.training.checkpoint import newest_usable
+from voltx_core.training.origin import Origin
 
 logger = logging.getLogger(__name__)
 
 
-def take_over(artifacts: ArtifactStore, stage: str, fingerprint: str, local: Path) -> None:
-    """Bring in a newer remote checkpoint than the local ones, if there is an intact one."""
-    newest = max((int(p.name) for p in local.glob("[0-9]*") if p.name.isdigit()), default=0)
+def take_over(
+    artifacts: ArtifactStore,
+    stage: str,
+    fingerprint: str,
+    local: Path,
+    origin: Origin | None = None,
+) -> None:
+    """Bring in the newest intact checkpoint of the store, if this machine has none as new."""
+    here = newest_usable(local, origin) or 0
     for sequence in reversed(artifacts.progress_steps(stage, fingerprint)):
-        if sequence <= newest:
+        if sequence <= here:
             return
+        place = local / str(sequence)
+        shutil.rmtree(place, ignore_errors=True)  # a damaged one of the same number
         try:
-            artifacts.fetch_progress(stage, fingerprint, sequence, local / str(sequence))
+            artifacts.fetch_progress(stage, fingerprint, sequence, place)
         except StoreError as error:
             logger.warning("Remote checkpoint %s of %s passed over: %s", sequence, stage, error)
-        else:
-            logger.info("Took over checkpoint %s of %s from the store", sequence, stage)
+            continue
+        if newest_usable(local, origin) == sequence:
+            logger.info(
+                "Took over checkpoint %d of %s from the store: %s",
+                sequence,
+                stage,
+                f"newer than {here}, the newest here" if here else "there is none here",
+            )
             return
+        shutil.rmtree(place, ignore_errors=True)
 
 
 class RemoteProgress:

@@ -143,6 +143,7 @@ def _material(
     from voltx_core.data.jsonl import read_problems
     from voltx_core.evaluation.verdicts import LastingVerdicts
     from voltx_core.soft_core.fitting import FrameSet
+    from voltx_core.training.pieces import Pieces
     from voltx_core.training.randomness import derive
 
     config, folder = run.config.alignment.rlvf, run.inputs["problems"]
@@ -155,17 +156,19 @@ def _material(
     # Rows are drawn uniformly, so the share of the set is the share of every batch.
     asked = config.steps * config.batch
     share = config.self_play_share
-    played = mutated_problems(
-        problems,
-        round(share * asked),
-        random.Random(derive(run.config.seed, "self-play")),
-        LastingVerdicts(run, judge, "self-play"),
-        held_out=held_out,
-    )
+    with Pieces(run, "mutations") as memory:
+        played = mutated_problems(
+            problems,
+            round(share * asked),
+            lambda attempt: random.Random(derive(run.config.seed, "self-play", attempt)),
+            LastingVerdicts(run, judge, "self-play"),
+            held_out=held_out,
+            memory=memory,
+        )
     known = round(len(played) * (1 - share) / share) if share and played else len(problems)
     stride = max(1, len(problems) // max(1, known))
     report.counts |= {"self-play problems": len(played)}
-    return FrameSet.of(translator, [*problems[::stride][:known], *played])
+    return FrameSet.of(translator, [*problems[::stride][:known], *played], run.stop.check)
 
 
 def _reinforce(

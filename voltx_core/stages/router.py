@@ -42,7 +42,7 @@ def run(run: StageRun) -> StageReport:
     translator = load_translator(run)
     texts, labels = _queries(run, "train")
     run.observer.progress(0, len(texts), "queries", "encoding")
-    gists = translator.encode(texts).gist()
+    gists = translator.encode(texts, poll=run.stop.check).gist()
     labels = labels.to(gists.device)
     draw = generator(run.config.seed, "router", "split")
     order = torch.randperm(len(gists), generator=draw).to(run.device)

@@ -55,7 +55,7 @@ def run(run: StageRun) -> StageReport:
     translator = load_translator(run)
     samples = _training_samples(run)
     run.observer.progress(0, len(samples), "programs", "encoding")
-    slots, mask = encode_whole(translator, [sample.code for sample in samples])
+    slots, mask = encode_whole(translator, [sample.code for sample in samples], run.stop.check)
     labels = _labels(samples).to(slots.device)
     draw = generator(run.config.seed, "safety", "split")
     order = torch.randperm(len(samples), generator=draw).to(slots.device)
@@ -154,7 +154,7 @@ def _examine(run: StageRun, translator: Any, axioms: "SafetyAxioms", report: Sta
     solutions = _solutions(run, EXAMINED)
     samples = [*harmful, *lookalikes, *solutions]
     run.observer.progress(0, len(samples), "programs", "examining")
-    slots, mask = encode_whole(translator, [sample.code for sample in samples])
+    slots, mask = encode_whole(translator, [sample.code for sample in samples], run.stop.check)
     run.stop.check()
     vectors = axioms.broken(slots, mask).any(1).tolist()
     guard = [bool(inspect(sample.code)) for sample in samples]

@@ -37,28 +37,30 @@ def run(run: StageRun) -> StageReport:
     from voltx_core.soft_core.soft_core import SoftCore
     from voltx_core.stages.soft_core import load_translator, measure_core
     from voltx_core.training.loop import Batch, train
-    from voltx_core.training.randomness import derive
+    from voltx_core.training.randomness import seeded
 
     config, report = run.config.scaling, StageReport()
     translator = load_translator(run)
     core = SoftCore.load(run.inputs["soft_core_sleep"], device=run.device)
-    frames = FrameSet.of(translator, list(read_problems(run.inputs["problems"] / "train.jsonl")))
+    problems = list(read_problems(run.inputs["problems"] / "train.jsonl"))
+    frames = FrameSet.of(translator, problems, run.stop.check)
     held_out = list(read_problems(run.inputs["problems"] / "validation.jsonl"))
     query = translator.encode([p.query for p in held_out])
     truth = translator.encode([p.solution for p in held_out])
     ladder = [_rung("start", core, query, truth)]
     for number, size in enumerate(config.ladder, 1):
         teacher = core.eval().requires_grad_(False)
-        torch.manual_seed(derive(run.config.seed, "scaling", number))
+        with seeded(run.config.seed, "scaling", number):
+            if config.method == "grow":
+                core = grow(teacher, size)
+            else:
+                core = SoftCore(translator.width, grown_config(teacher.config, size)).to(run.device)
         if config.method == "grow":
-            core = grow(teacher, size)
             with torch.no_grad():
                 apart = (
                     core.endpoint(query.slots, query)[0] - teacher.endpoint(query.slots, query)[0]
                 )
             report.metrics[f"growth_difference_{number}"] = float(apart.abs().max())
-        else:
-            core = SoftCore(translator.width, grown_config(teacher.config, size)).to(run.device)
         ladder.append(_rung(f"{size.width}x{size.blocks} before training", core, query, truth))
 
         def loss(

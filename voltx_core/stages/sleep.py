@@ -75,17 +75,18 @@ def run(run: StageRun) -> StageReport:
         }
         _consolidate(run, translator, core, slept_on, replay, report)
 
-        def pass_rate(model: "SoftCore", problems: "list[Problem]") -> float:
-            found = examine(
-                translator, model, problems, judge, run.config, variants=("rar",), stop=run.stop
-            )
-            run.stop.check()
-            return found["rar"].pass_at_1
+        def pass_rates(scope: str, problems: "list[Problem]") -> tuple[float, float]:
+            """Before and after."""
+            before_it, after_it = (
+                examine(
+                    run, translator, model, problems, judge, scope=f"{scope}-{when}",
+                    variants=("rar",),
+                )["rar"].pass_at_1
+                for when, model in (("before", before), ("after", core))
+            )  # fmt: skip
+            return before_it, after_it
 
-        rates = {
-            "old": (pass_rate(before, old), pass_rate(core, old)),
-            "new": (pass_rate(before, unseen), pass_rate(core, unseen)),
-        }
+        rates = {"old": pass_rates("old", old), "new": pass_rates("new", unseen)}
         verdict = decide(
             old=rates["old"],
             new=rates["new"],
@@ -153,7 +154,7 @@ def _consolidate(
     from voltx_core.training.loop import Batch, train
 
     config = run.config.alignment.sleep
-    frames = FrameSet.of(translator, problems)
+    frames = FrameSet.of(translator, problems, run.stop.check)
     good, bad = replay.good(), replay.bad()
     if not len(good) or not len(bad):
         report.notes.append("Forward-Forward not run: replay found only one kind of frame.")

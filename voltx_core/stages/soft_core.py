@@ -47,21 +47,20 @@ SUITES = ("heldout", "compositions")
 
 
 def run(run: StageRun) -> StageReport:
-    import torch
-
     from voltx_core.data.jsonl import read_problems
     from voltx_core.evaluation.frames import open_judge
     from voltx_core.soft_core.fitting import FrameSet, fit
     from voltx_core.soft_core.soft_core import SoftCore
-    from voltx_core.training.randomness import derive
+    from voltx_core.training.randomness import seeded
 
     config, report = run.config.soft_core, StageReport()
     translator = load_translator(run)
     problems = list(read_problems(run.inputs["problems"] / "train.jsonl"))
     run.observer.progress(0, len(problems), "problems", "encoding")
-    frames = FrameSet.of(translator, problems)
-    torch.manual_seed(derive(run.config.seed, "soft_core", "init"))
-    core = SoftCore(translator.width, config).to(run.device)
+    frames = FrameSet.of(translator, problems, run.stop.check)
+    with seeded(run.config.seed, "soft_core", "init"):
+        core = SoftCore(translator.width, config)
+    core.to(run.device)
     report.counts |= {
         "problems": len(frames),
         "parameters": sum(p.numel() for p in core.parameters()),
@@ -112,15 +111,14 @@ def measure_core(
         problems = list(read_problems(run.inputs["problems"] / f"{suite}.jsonl"))
         run.observer.progress(0, len(problems), "problems", f"examining {suite}")
         found = examine(
+            run,
             translator,
             core,
             problems,
             judge,
-            run.config,
+            scope=f"examined-{suite}",
             variants=variants or tuple(VARIANTS),
-            stop=run.stop,
         )
-        run.stop.check()
         rows += [examined.row(suite, run.config.seed) for examined in found.values()]
         loop = found["rar"]
         assert loop.trajectory is not None
@@ -170,8 +168,9 @@ def measure_exam(
         report.notes.append(f"{exam} not run: its data is not here (set VOLTX_DATA_DIR).")
         return
     problems = list(read_problems(path))
-    found = examine(translator, core, problems, judge, run.config, variants=("rar",), stop=run.stop)
-    run.stop.check()
+    found = examine(
+        run, translator, core, problems, judge, scope=f"examined-{exam}", variants=("rar",)
+    )
     report.metrics[f"{exam}_pass@1"] = found["rar"].pass_at_1
     report.tables[f"{exam}, greedy"] = [found["rar"].row(exam, run.config.seed)]
 

@@ -8,14 +8,18 @@ solution lets the decoder write caps every later stage, so it is measured here.
 """
 
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voltx_core.stages.contract import Artifact, StageReport, StageRun, StageSpec, Target
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from voltx_core.data.problem import Problem
     from voltx_core.translator.objective import PairSet
+    from voltx_core.translator.tokenizer import CodeTokenizer
     from voltx_core.translator.translator import Translator
 
 SPEC = StageSpec(
@@ -43,29 +47,26 @@ SPEC = StageSpec(
 )
 POOL = 1_000
 """Candidates of the retrieval evaluation."""
+LABELLED_AT_ONCE = 256
+"""Programs whose roles are labelled between two looks at the clock: a fraction of a second."""
 
 
 def run(run: StageRun) -> StageReport:
-    import torch
-
     from voltx_core.data.jsonl import read_jsonl, read_problems
     from voltx_core.training.loop import train
-    from voltx_core.training.randomness import derive
+    from voltx_core.training.randomness import seeded
     from voltx_core.translator.objective import translator_loss
-    from voltx_core.translator.tokenizer import CodeTokenizer
     from voltx_core.translator.translator import Translator
 
     config, report = run.config.translator, StageReport()
     problems = list(read_problems(run.inputs["problems"] / "train.jsonl"))
     pairs = list(read_jsonl(run.inputs["pairs"]))
     learn, held_out = _by_package(pairs)
-    run.observer.progress(0, 1, "tokenizer", "learning the vocabulary")
-    tokenizer = CodeTokenizer.train(
-        _tokenizer_texts(problems, run.inputs["corpus"], config), config.vocabulary
-    )
-    torch.manual_seed(derive(run.config.seed, "translator", "init"))
-    translator = Translator.create(tokenizer, config, device=run.device)
-    material, generated = _material(translator, problems, learn, config)
+    texts = _tokenizer_texts(problems, run.inputs["corpus"], config)
+    tokenizer = learn_tokenizer(run, "tokenizer", texts, config.vocabulary)
+    with seeded(run.config.seed, "translator", "init"):
+        translator = Translator.create(tokenizer, config, device=run.device)
+    material, generated = _material(run, translator, problems, learn)
     report.counts |= {
         "vocabulary": tokenizer.vocabulary,
         "problems": generated,
@@ -103,6 +104,21 @@ def run(run: StageRun) -> StageReport:
     _retrieve(translator, held_out, report)
     _describe_roles(material, generated, report)
     return report
+
+
+def learn_tokenizer(
+    run: StageRun, scope: str, texts: "Iterable[str]", vocabulary: int
+) -> "CodeTokenizer":
+    """A tokenizer of ``texts``, learned once: what comes after it may be interrupted."""
+    from voltx_core.training.pieces import Pieces, aside
+    from voltx_core.translator.tokenizer import CodeTokenizer
+
+    run.observer.progress(0, 1, "tokenizer", "learning the vocabulary")
+    with Pieces(run, scope) as pieces:
+        if not pieces.done:
+            learned = aside(run.stop, lambda: CodeTokenizer.train(texts, vocabulary))
+            pieces.add(1, rows=[learned.text()])
+    return CodeTokenizer.of_text(pieces.rows[0])
 
 
 class _Mixture:
@@ -149,15 +165,18 @@ def _tokenizer_texts(problems: "list[Problem]", corpus: Path, config: Any) -> An
 
 
 def _material(
-    translator: "Translator", problems: "list[Problem]", pairs: list[dict[str, str]], config: Any
+    run: StageRun, translator: "Translator", problems: "list[Problem]", pairs: list[dict[str, str]]
 ) -> "tuple[PairSet, int]":
     """Problems, then mined pairs; only those short enough to be written back in full."""
     from itertools import compress
 
     import torch
 
+    from voltx_core.training.pieces import Pieces, chunked
     from voltx_core.translator.objective import PairSet
+    from voltx_core.translator.roles import label_tokens
 
+    config = run.config.translator
     most = config.decoder_tokens - 2
 
     def short(codes: list[str]) -> list[bool]:
@@ -169,8 +188,18 @@ def _material(
     queries = [p.query for p in solvable] + [p["doc"] for p in mined]
     weights = torch.ones(len(codes))
     weights[len(solvable) :] = config.corpus_weight
-    pairs_of = PairSet(translator.tokenizer, queries, codes, config, weights=weights)
-    return pairs_of, len(solvable)
+
+    def label(tokenizer: "CodeTokenizer", codes: "Sequence[str]", length: int) -> "Tensor":
+        with Pieces(run, "roles") as pieces:
+            for chunk in chunked(codes[pieces.done :], LABELLED_AT_ONCE):
+                run.observer.progress(pieces.done, len(codes), "programs", "labelling roles")
+                pieces.add(len(chunk), {"roles": label_tokens(tokenizer, chunk, length)})
+        roles = pieces.tensor("roles")
+        assert roles is not None
+        return roles
+
+    made = PairSet(translator.tokenizer, queries, codes, config, weights=weights, label=label)
+    return made, len(solvable)
 
 
 def _evaluate(run: StageRun, translator: "Translator", report: StageReport) -> None:
@@ -192,15 +221,14 @@ def _evaluate(run: StageRun, translator: "Translator", report: StageReport) -> N
         for suite in ("heldout", "compositions"):
             problems = list(read_problems(folder / f"{suite}.jsonl"))
             found = examine(
+                run,
                 translator,
                 None,
                 problems,
                 judge,
-                run.config,
+                scope=f"examined-{suite}",
                 variants=("true", "query", "zero", "shuffled"),
-                stop=run.stop,
             )
-            run.stop.check()
             rows += [examined.row(suite, run.config.seed) for examined in found.values()]
             name = "true_frame_pass@1" if suite == "heldout" else f"true_frame_pass@1_{suite}"
             report.metrics[name] = found["true"].pass_at_1

@@ -1,7 +1,8 @@
 """Progress checkpoints: exact, atomic, never pickled.
 
 A checkpoint is a folder ``<sequence>/`` with, for every scope (one training run, one k-means),
-``<scope>.safetensors`` and ``<scope>.json``, and a ``complete.json`` of digests written last. A
+``<scope>.safetensors`` and ``<scope>.json``; ``origin.json``, which says what it is the progress
+of; the log of curves as it was at that moment; and a ``complete.json`` of digests written last. A
 new checkpoint hard-links the scopes that did not change, so the newest folder is always the
 whole state of the stage.
 
@@ -23,13 +24,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from voltx_core.errors import StoreError
+from voltx_core.training.origin import Origin
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 logger = logging.getLogger(__name__)
 
-COMPLETE = "complete.json"
+WORTH_S = 0.5
+"""Work of so many seconds is worth a save, which takes a fraction of that."""
+COMPLETE, ORIGIN = "complete.json", "origin.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,9 @@ class Checkpoints:
         mirror: Called with (sequence, folder) after a save; must not block training for long.
         notice_s: A machine that is taken away gives so many seconds; saves that take longer are
             warned about.
+        origin: What the progress is of; checkpoints of another configuration are passed over.
+        log: A file that is only appended to; each checkpoint holds it as it was, and ``resume``
+            rewinds it.
         clock: Monotonic seconds.
 
     Attributes:
@@ -66,17 +73,21 @@ class Checkpoints:
         keep: int = 2,
         mirror: Callable[[int, Path], None] | None = None,
         notice_s: float = 30.0,
+        origin: Origin | None = None,
+        log: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder, self.interval_s, self.keep = folder, interval_s, keep
         self.stall_seconds: list[float] = []
         self.write_seconds: list[float] = []
         self._mirror, self._notice_s, self._clock = mirror, notice_s, clock
+        self._origin, self._log = origin, log
         self._writer: threading.Thread | None = None
         self._failure: StoreError | None = None
         self._last = clock()
         self._sequence = max(self.sequences(), default=0)
-        self._sources: dict[str, Path] | None = None
+        self._digests: dict[str, str] | None = None
+        self._newest = self.folder
         self._copied_scope = ""
         self._copies: dict[str, Tensor] = {}
 
@@ -92,12 +103,34 @@ class Checkpoints:
         """Whether the interval has passed since the last save."""
         return self._clock() - self._last >= self.interval_s
 
+    def worthwhile(self) -> bool:
+        """Whether a finished part of the work should be saved now, though the interval goes on.
+
+        The next part saves under its own scope: what is not saved now would be done again.
+        """
+        return self._clock() - self._last >= min(WORTH_S, self.interval_s)
+
     def sequences(self) -> list[int]:
         """Complete checkpoints, oldest first, by name only; ``restore`` verifies digests."""
-        if not self.folder.is_dir():
-            return []
-        found = [int(p.name) for p in self.folder.iterdir() if p.name.isdigit()]
-        return sorted(n for n in found if (self.folder / str(n) / COMPLETE).is_file())
+        return complete_sequences(self.folder)
+
+    def resume(self) -> int | None:
+        """Choose the checkpoint to go on from, and rewind the log to its moment.
+
+        Points that were logged after it will be logged again by the work that is done again, so
+        that curves have neither gaps nor repetitions.
+
+        Returns:
+            Its sequence; None when the work begins.
+        """
+        files = self._current()
+        if self._log is not None:
+            self._log.parent.mkdir(parents=True, exist_ok=True)
+            if self._log.name in files:
+                shutil.copyfile(self._newest / self._log.name, self._log)
+            else:
+                self._log.unlink(missing_ok=True)
+        return int(self._newest.name) if files else None
 
     def save(
         self,
@@ -124,16 +157,17 @@ class Checkpoints:
         """
         started = self._clock()
         self.flush()
+        logged = self._log.stat().st_size if self._log is not None and self._log.exists() else 0
         text = json.dumps({"step": step, "meta": dict(meta)}, sort_keys=True)
         # A copy of each: the caller goes on changing them, and tied weights have two names.
         copies = self._copied(scope, tensors)
         if wait:
-            self._write(scope, copies, text, started)
+            self._write(scope, copies, text, logged, started)
         else:
             # With the caller's context, or its log would not know which run it belongs to.
             self._writer = threading.Thread(
                 target=contextvars.copy_context().run,
-                args=(self._write_aside, scope, copies, text, started),
+                args=(self._write_aside, scope, copies, text, logged, started),
                 name="checkpoint",
             )
             self._writer.start()
@@ -170,14 +204,16 @@ class Checkpoints:
             raise failure
 
     def _write_aside(
-        self, scope: str, tensors: "dict[str, Tensor]", text: str, started: float
+        self, scope: str, tensors: "dict[str, Tensor]", text: str, logged: int, started: float
     ) -> None:
         try:
-            self._write(scope, tensors, text, started)
+            self._write(scope, tensors, text, logged, started)
         except StoreError as error:
             self._failure = error
 
-    def _write(self, scope: str, tensors: "dict[str, Tensor]", text: str, started: float) -> None:
+    def _write(
+        self, scope: str, tensors: "dict[str, Tensor]", text: str, logged: int, started: float
+    ) -> None:
         from safetensors import SafetensorError
         from safetensors.torch import save_file
 
@@ -187,12 +223,14 @@ class Checkpoints:
         try:
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
-            for name, source in self._current().items():
-                if name not in (f"{scope}.safetensors", f"{scope}.json"):
-                    os.link(source, partial / name)
             save_file(tensors, partial / f"{scope}.safetensors")
             (partial / f"{scope}.json").write_text(text)
-            digests = {p.name: _sha256(p) for p in sorted(partial.iterdir())}
+            self._accompany(partial, logged)
+            digests = {path.name: _sha256(path) for path in partial.iterdir()}
+            for name, digest in self._current().items():
+                if name not in digests:  # a scope that did not change
+                    os.link(self._newest / name, partial / name)
+                    digests[name] = digest
             (partial / COMPLETE).write_text(json.dumps(digests, sort_keys=True))
             for path in (*partial.iterdir(), partial):
                 _fsync(path)
@@ -205,8 +243,7 @@ class Checkpoints:
                 f"Could not save checkpoint {sequence} of {scope!r} in {self.folder}: {error}. "
                 "Earlier checkpoints are intact; free some disk and start the stage again."
             ) from error
-        self._sequence = sequence
-        self._sources = {n: target / n for n in digests}
+        self._sequence, self._newest, self._digests = sequence, target, digests
         for old in self.sequences()[: -self.keep]:
             shutil.rmtree(self.folder / str(old), ignore_errors=True)
         took = self._clock() - started
@@ -224,32 +261,60 @@ class Checkpoints:
         if self._mirror is not None:
             self._mirror(sequence, target)
 
+    def _accompany(self, partial: Path, logged: int) -> None:
+        """Put beside the state whose it is, and the log up to the moment of the save."""
+        if self._origin is not None:
+            (partial / ORIGIN).write_text(json.dumps(self._origin.record(), sort_keys=True))
+        if self._log is not None and logged:
+            with self._log.open("rb") as log:
+                (partial / self._log.name).write_bytes(log.read(logged))
+
     def restore(self, scope: str, device: str = "cpu") -> Saved | None:
         """The newest intact state of ``scope``, or None; damaged checkpoints are passed over."""
         from safetensors.torch import load_file
 
         self.flush()
-        path = self._current().get(f"{scope}.json")
-        if path is None:
+        if f"{scope}.json" not in self._current():
             return None
-        record = json.loads(path.read_text())
-        tensors = load_file(path.with_suffix(".safetensors"), device=device)
+        record = json.loads((self._newest / f"{scope}.json").read_text())
+        tensors = load_file(self._newest / f"{scope}.safetensors", device=device)
         return Saved(step=record["step"], tensors=tensors, meta=record["meta"])
 
-    def _current(self) -> dict[str, Path]:
-        """Files of the newest intact checkpoint by name; verified once a process."""
-        if self._sources is None:
-            self._sources = {}
-            for sequence in reversed(self.sequences()):
-                folder = self.folder / str(sequence)
-                damage = _damage(folder)
-                if damage is None:
-                    logger.info("Resuming from checkpoint %s", folder)
-                    names = json.loads((folder / COMPLETE).read_text())
-                    self._sources = {name: folder / name for name in names}
-                    break
-                logger.warning("Checkpoint %s is damaged (%s); trying an older one", folder, damage)
-        return self._sources
+    def _current(self) -> dict[str, str]:
+        """Files of the newest usable checkpoint with their digests; verified once a process."""
+        if self._digests is None:
+            self._digests = {}
+            sequence = newest_usable(self.folder, self._origin)
+            if sequence is not None:
+                self._newest = self.folder / str(sequence)
+                self._digests = json.loads((self._newest / COMPLETE).read_text())
+                logger.info(
+                    "Resuming from checkpoint %d of %s in %s: the newest that is intact and of "
+                    "this configuration",
+                    sequence,
+                    self.sequences(),
+                    self.folder,
+                )
+        return self._digests
+
+
+def complete_sequences(folder: Path) -> list[int]:
+    """Checkpoints in a folder that were written to their end, oldest first."""
+    if not folder.is_dir():
+        return []
+    found = [int(path.name) for path in folder.iterdir() if path.name.isdigit()]
+    return sorted(n for n in found if (folder / str(n) / COMPLETE).is_file())
+
+
+def newest_usable(folder: Path, origin: Origin | None) -> int | None:
+    """The newest checkpoint that is intact and of this origin; what is passed over is said."""
+    for sequence in reversed(complete_sequences(folder)):
+        place = folder / str(sequence)
+        fault = _damage(place) or _foreign(place, origin)
+        if fault is None:
+            return sequence
+        logger.warning("Checkpoint %s is passed over: %s. Trying an older one", place, fault)
+    return None
 
 
 def _damage(folder: Path) -> str | None:
@@ -257,10 +322,28 @@ def _damage(folder: Path) -> str | None:
     try:
         for name, digest in json.loads((folder / COMPLETE).read_text()).items():
             if _sha256(folder / name) != digest:
-                return f"{name} does not match its digest"
+                return f"damaged, {name} does not match its digest"
     except (OSError, ValueError, AttributeError) as error:
-        return str(error)
+        return f"damaged, {error}"
     return None
+
+
+def _foreign(folder: Path, origin: Origin | None) -> str | None:
+    """Why an intact checkpoint is not progress of this work, or None; other code is only said."""
+    if origin is None:
+        return None
+    try:
+        theirs = Origin.of(json.loads((folder / ORIGIN).read_text()))
+    except (OSError, ValueError) as error:
+        return f"it does not say what it is the progress of ({error})"
+    if changed := origin.changed_code(theirs):
+        logger.warning(
+            "%s was saved by other code; it goes on with what is here, and may end with other "
+            "bits than an undisturbed run. Changed: %s. To begin anew: --force",
+            folder,
+            ", ".join(changed),
+        )
+    return origin.refusal(theirs)
 
 
 def _sha256(path: Path) -> str:

@@ -2,15 +2,15 @@
 
 Every gradient stage calls ``train`` with its modules and its loss. The loop owns what must be the
 same everywhere: the order of the data, the schedule, clipping, checkpoints, interruption,
-out-of-memory, logging, and the count of arithmetic.
+out-of-memory, evaluation, logging, and the count of arithmetic.
 """
 
 import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +18,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from voltx_core.config.schema import OptimizerConfig
 from voltx_core.errors import Interrupted, StageError
+from voltx_core.training.average import Average
+from voltx_core.training.compilation import compiled, wanted
+from voltx_core.training.pace import Pace
 from voltx_core.training.randomness import generator, rows_of_step
 from voltx_core.training.schedule import adamw, learning_rate
 from voltx_core.training.session import Session
+from voltx_core.training.state import Trained, TrainingState
 
 logger = logging.getLogger(__name__)
 
@@ -40,18 +44,6 @@ Loss = Callable[[Batch], tuple[Tensor, dict[str, Tensor]]]
 """Mean loss over the rows of a batch, and detached scalars to log."""
 
 
-@dataclass(slots=True)
-class Trained:
-    """How a training run went."""
-
-    steps: int
-    seconds: float
-    flops: float
-    """Counted on the first step (forward and backward), times the steps."""
-    curve: list[tuple[int, float]] = field(default_factory=list)
-    """(step, loss) at every logged step."""
-
-
 def train(
     run: Session,
     *,
@@ -63,8 +55,12 @@ def train(
     steps: int,
     optimizer: OptimizerConfig,
     accumulation: int = 1,
+    evaluate: Callable[[], Mapping[str, float]] | None = None,
 ) -> Trained:
     """Train ``modules`` for ``steps`` optimizer steps, resuming where an earlier process stopped.
+
+    With ``optimizer.ema_decay`` the modules end with the averaged weights, and are evaluated with
+    them on the way.
 
     Args:
         run: The stage this belongs to: checkpoints, observer, stop flag, device, seed.
@@ -77,84 +73,89 @@ def train(
         steps: Optimizer steps.
         optimizer: AdamW and its schedule.
         accumulation: Micro-batches a step; doubled whenever memory runs out.
+        evaluate: Called every ``compute.evaluate_every`` steps and at the end, with the modules
+            in evaluation mode; what it measures is logged.
 
     Raises:
         Interrupted: A stop was asked for; the state was saved.
         StageError: The loss is not finite, or memory does not suffice for a single item.
     """
-    seed, log_every = run.config.seed, run.config.compute.log_every
-    modules = dict(modules)
+    compute = run.config.compute
     adam = adamw(modules.values(), optimizer)
     parameters = [p for group in adam.param_groups for p in group["params"]]
-    state = _restore(run, scope, modules, adam)
-    trained = Trained(steps, state.seconds, state.flops, state.curve)
-    accumulation = max(accumulation, state.accumulation)
-    for module in modules.values():
-        module.train()
-    started = time.monotonic() - state.seconds
-    pending: dict[str, Tensor] = {}
-    step = state.step
-    while step < steps:
-        if run.stop or run.checkpoints.due():
-            trained.seconds = time.monotonic() - started
-            wait = bool(run.stop)
-            _save(run, scope, step, modules, adam, trained, accumulation, wait=wait)
-            if run.stop:
-                raise Interrupted(f"{run.stop.reason}; {scope} saved at step {step} of {steps}")
-        rows = rows_of_step(seed, scope, step, batch, items)
-        counter = FlopCounterMode(display=False) if step == 0 else None
-        try:
-            with counter or nullcontext():
-                total, pending = _gradients(run, scope, step, rows, loss, accumulation)
-        except Interrupted:  # the loss itself was interrupted, while it judged or waited
-            trained.seconds = time.monotonic() - started
+    average = Average(modules, optimizer.ema_decay) if optimizer.ema_decay else None
+    trained = Trained(steps)
+    state = TrainingState(scope, dict(modules), adam, average, trained, accumulation).restore(run)
+    started, resumed_at = time.monotonic() - trained.seconds, state.step
+    pace = Pace(scope, run.device, precision(run), batch=batch, step=state.step, steps=steps)
+    _mode(modules, training=True)
+    with compiled(modules, on=wanted(compute.compile, run.device)):
+        while state.step < steps:
+            step = state.step
+            if run.stop or run.checkpoints.due():
+                trained.seconds = time.monotonic() - started
+                state.save(run, wait=bool(run.stop))
+                if run.stop:
+                    raise Interrupted(f"{run.stop.reason}; {scope} saved at step {step} of {steps}")
+            rows = rows_of_step(run.config.seed, scope, step, batch, items)
+            counter = FlopCounterMode(display=False) if step == 0 else None
+            try:
+                with _counting(counter):
+                    total, scalars = _gradients(run, scope, step, rows, loss, state.accumulation)
+            except Interrupted:  # the loss itself was interrupted, while it judged or waited
+                trained.seconds = time.monotonic() - started
+                adam.zero_grad(set_to_none=True)
+                state.save(run)
+                raise
+            except torch.OutOfMemoryError as error:
+                adam.zero_grad(set_to_none=True)
+                state.accumulation = _halve(error, scope, rows, state.accumulation, run)
+                state.save(run)  # at once: the next start must not run out of memory again
+                continue
+            if counter:
+                trained.flops = float(counter.get_total_flops()) * steps
+            norm = nn.utils.clip_grad_norm_(parameters, optimizer.clip_norm, foreach=True)
+            rate = learning_rate(optimizer, step, steps)
+            for group in adam.param_groups:
+                group["lr"] = rate
+            # A non-finite gradient would poison the weights; the skip needs no host sync.
+            _drop_unless_finite(parameters, norm)
+            adam.step()
             adam.zero_grad(set_to_none=True)
-            _save(run, scope, step, modules, adam, trained, accumulation)
-            raise
-        except torch.OutOfMemoryError as error:
-            accumulation = _halve(error, scope, rows, accumulation, run)
-            adam.zero_grad(set_to_none=True)
-            continue
-        if counter:
-            trained.flops = float(counter.get_total_flops()) * steps
-        norm = nn.utils.clip_grad_norm_(parameters, optimizer.clip_norm, foreach=True)
-        rate = learning_rate(optimizer, step, steps)
-        for group in adam.param_groups:
-            group["lr"] = rate
-        # A step with a non-finite gradient would poison the weights; the skip needs no host sync.
-        _drop_unless_finite(parameters, norm)
-        adam.step()
-        adam.zero_grad(set_to_none=True)
-        step += 1
-        if step % log_every == 0 or step == steps:
-            value = float(total)
-            if not math.isfinite(value):
-                raise StageError(
-                    f"The loss of {scope} is not finite at step {step}. The last checkpoint is "
-                    f"intact; lower the learning rate ({rate:.2e}) and start the stage again."
-                )
-            trained.curve.append((step, value))
-            logged = {name: float(tensor) for name, tensor in pending.items()}
-            run.observer.metrics(
-                {f"{scope}/loss": value, f"{scope}/lr": rate, f"{scope}/grad_norm": float(norm)}
-                | {f"{scope}/{name}": number for name, number in logged.items()},
-                step,
-            )
-            run.observer.progress(step, steps, "steps", scope)
+            if average is not None:
+                average.update()
+            step = state.step = step + 1
+            if step % compute.log_every == 0 or step == steps:
+                value = _finite(total, scope, step, rate)
+                trained.curve.append((step, value))
+                measured = {"loss": value, "lr": rate, "grad_norm": float(norm)}
+                measured |= {name: float(scalar) for name, scalar in scalars.items()}
+                run.observer.metrics({f"{scope}/{k}": v for k, v in measured.items()}, step)
+                run.observer.metrics(pace.look(step, trained.flops / steps), step)
+                run.observer.progress(step, steps, "steps", scope)
+            if evaluate and _evaluation_due(compute.evaluate_every, step, steps):
+                found = _evaluated(evaluate, modules, average)
+                run.observer.metrics({f"{scope}/{k}": v for k, v in found.items()}, step)
     trained.seconds = time.monotonic() - started
-    if state.step < steps:
-        _save(run, scope, steps, modules, adam, trained, accumulation)
-    for module in modules.values():
-        module.eval()
+    if resumed_at < steps:
+        state.save(run)
+    if average is not None:
+        average.install()
+    _mode(modules, training=False)
     return trained
 
 
+def precision(run: Session) -> str:
+    """``bfloat16`` where the device has it, unless configured otherwise; else ``float32``."""
+    setting: str = run.config.compute.precision
+    if setting == "auto":
+        return "bfloat16" if run.device.startswith("cuda") else "float32"
+    return setting
+
+
 def autocast(run: Session) -> AbstractContextManager[None]:
-    """The precision of a stage: bfloat16 where the device has it, unless configured otherwise."""
-    precision = run.config.compute.precision
-    if precision == "auto":
-        precision = "bfloat16" if run.device.startswith("cuda") else "float32"
-    if precision == "float32":
+    """The precision of a stage."""
+    if precision(run) == "float32":
         return nullcontext()
     return torch.autocast(run.device.split(":")[0], torch.bfloat16)
 
@@ -177,11 +178,36 @@ def _gradients(
     return total, logged
 
 
+def _counting(counter: FlopCounterMode | None) -> AbstractContextManager[object]:
+    """Count the arithmetic of a step, which is run eagerly for it."""
+    if counter is None:
+        return nullcontext()
+    stack = ExitStack()
+    stack.enter_context(torch.compiler.set_stance("force_eager"))
+    stack.enter_context(counter)
+    return stack
+
+
 def _drop_unless_finite(parameters: list[nn.Parameter], norm: Tensor) -> None:
     finite = torch.isfinite(norm)
     for parameter in parameters:
         if parameter.grad is not None:
             parameter.grad = torch.where(finite, parameter.grad, torch.zeros_like(parameter.grad))
+
+
+def _finite(total: Tensor, scope: str, step: int, rate: float) -> float:
+    """The loss as a number.
+
+    Raises:
+        StageError: It is not finite.
+    """
+    value = float(total)
+    if not math.isfinite(value):
+        raise StageError(
+            f"The loss of {scope} is not finite at step {step}. The last checkpoint is intact; "
+            f"lower the learning rate ({rate:.2e}) and start the stage again."
+        )
+    return value
 
 
 def _halve(error: Exception, scope: str, rows: Tensor, accumulation: int, run: Session) -> int:
@@ -199,71 +225,23 @@ def _halve(error: Exception, scope: str, rows: Tensor, accumulation: int, run: S
     return accumulation * 2
 
 
-@dataclass(slots=True)
-class _State:
-    step: int = 0
-    seconds: float = 0.0
-    flops: float = 0.0
-    accumulation: int = 1
-    curve: list[tuple[int, float]] = field(default_factory=list)
+def _evaluation_due(every: int, step: int, steps: int) -> bool:
+    return step == steps or (every > 0 and step % every == 0)
 
 
-def _save(
-    run: Session,
-    scope: str,
-    step: int,
+def _evaluated(
+    evaluate: Callable[[], Mapping[str, float]],
     modules: Mapping[str, nn.Module],
-    adam: torch.optim.AdamW,
-    trained: Trained,
-    accumulation: int,
-    *,
-    wait: bool = True,
-) -> None:
-    tensors = {
-        f"module.{name}.{key}": value
-        for name, module in modules.items()
-        for key, value in module.state_dict().items()
-    }
-    for index, moments in adam.state_dict()["state"].items():
-        tensors |= {f"adam.{index}.{key}": value for key, value in moments.items()}
-    run.checkpoints.save(
-        scope,
-        step,
-        tensors,
-        {
-            "seconds": trained.seconds,
-            "flops": trained.flops,
-            "accumulation": accumulation,
-            "curve": trained.curve,
-        },
-        wait=wait,
-    )
+    average: Average | None,
+) -> Mapping[str, float]:
+    """What an evaluation measures on the weights that a stage would end with now."""
+    _mode(modules, training=False)
+    with average.installed() if average else nullcontext():
+        found = evaluate()
+    _mode(modules, training=True)
+    return found
 
 
-def _restore(
-    run: Session, scope: str, modules: Mapping[str, nn.Module], adam: torch.optim.AdamW
-) -> _State:
-    saved = run.checkpoints.restore(scope, run.device)
-    if saved is None:
-        return _State()
-    for name, module in modules.items():
-        prefix = f"module.{name}."
-        module.load_state_dict(
-            {k.removeprefix(prefix): v for k, v in saved.tensors.items() if k.startswith(prefix)}
-        )
-    moments: dict[int, dict[str, Tensor]] = {}
-    for key, value in saved.tensors.items():
-        if key.startswith("adam."):
-            _, index, name = key.split(".", 2)
-            # AdamW keeps its step counter on the CPU.
-            moments.setdefault(int(index), {})[name] = value.cpu() if name == "step" else value
-    adam.load_state_dict({"state": moments, "param_groups": adam.state_dict()["param_groups"]})
-    logger.info("%s goes on at step %d", scope, saved.step)
-    meta = saved.meta
-    return _State(
-        step=saved.step,
-        seconds=meta["seconds"],
-        flops=meta["flops"],
-        accumulation=meta["accumulation"],
-        curve=[(int(s), float(v)) for s, v in meta["curve"]],
-    )
+def _mode(modules: Mapping[str, nn.Module], *, training: bool) -> None:
+    for module in modules.values():
+        module.train(training)

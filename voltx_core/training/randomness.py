@@ -5,6 +5,8 @@ it, and a resumed run draws what the uninterrupted one would have drawn.
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -24,6 +26,20 @@ def generator(seed: int, *names: str | int) -> torch.Generator:
 def numpy_generator(seed: int, *names: str | int) -> np.random.Generator:
     """A NumPy generator."""
     return np.random.default_rng(derive(seed, *names))
+
+
+@contextmanager
+def seeded(seed: int, *names: str | int) -> Iterator[None]:
+    """Within, torch's global generator starts from (seed, names); afterwards it is as before.
+
+    Only for constructors of modules, which draw their first weights from it.
+    """
+    before = torch.get_rng_state()
+    torch.default_generator.manual_seed(derive(seed, *names))
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)
 
 
 def rows_of_step(seed: int, scope: str, step: int, batch: int, items: int) -> torch.Tensor:

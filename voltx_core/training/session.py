@@ -1,5 +1,6 @@
 """What a piece of training is given by whoever runs it: settings, device, progress, stopping."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,13 +23,20 @@ class Observer(Protocol):
 
 
 class StopFlag:
-    """Set by SIGTERM, SIGINT, a deadline or a spent budget; every loop polls it."""
+    """Set by SIGTERM, SIGINT, a deadline or a spent budget; every loop polls it.
+
+    Attributes:
+        reason: Why, once it is set.
+        set_at: When, in monotonic seconds.
+    """
 
     def __init__(self) -> None:
         self.reason: str | None = None
+        self.set_at: float | None = None
 
     def set(self, reason: str) -> None:
-        self.reason = self.reason or reason
+        if self.reason is None:
+            self.reason, self.set_at = reason, time.monotonic()
 
     def __bool__(self) -> bool:
         return self.reason is not None

@@ -1,6 +1,6 @@
 """What the translator is trained on: reconstruction through the slots, contrast, roles."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,8 @@ from voltx_core.translator.tokenizer import PAD, CodeTokenizer
 class PairSet:
     """(query, code) pairs as padded token tensors, made once.
 
+    Labelling the roles takes longest by far; ``label`` may do it bit by bit.
+
     Attributes:
         queries, codes: ids ``[N, L]`` with their masks.
         targets: ``<bos> code <eos>`` ids ``[N, L]`` for the decoder.
@@ -32,12 +34,13 @@ class PairSet:
         config: TranslatorConfig,
         *,
         weights: Tensor | None = None,
+        label: Callable[[CodeTokenizer, Sequence[str], int], Tensor] = label_tokens,
     ) -> None:
         self.weights = torch.ones(len(queries)) if weights is None else weights
         self.queries, self.query_mask = tokenizer.encode(queries, config.encoder_tokens)
         self.codes, self.code_mask = tokenizer.encode(codes, config.encoder_tokens)
         self.targets, _ = tokenizer.encode(codes, config.decoder_tokens, bos_eos=True)
-        self.roles = label_tokens(tokenizer, codes, self.codes.shape[1])
+        self.roles = label(tokenizer, codes, self.codes.shape[1])
 
     def __len__(self) -> int:
         return len(self.queries)

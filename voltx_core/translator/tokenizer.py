@@ -62,6 +62,15 @@ class CodeTokenizer:
     def save(self, path: Path) -> None:
         self._tokenizer.save(str(path))
 
+    @classmethod
+    def of_text(cls, text: str) -> "CodeTokenizer":
+        """The tokenizer that ``text`` wrote down."""
+        return cls(Tokenizer.from_str(text))
+
+    def text(self) -> str:
+        """All of it as JSON."""
+        return str(self._tokenizer.to_str())
+
     @property
     def vocabulary(self) -> int:
         """Rows of an embedding table: entries rounded up to a multiple of 128 for the matmul."""

@@ -1,6 +1,6 @@
 """The trained translator: text to frame, frame to text."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +47,7 @@ class Translator:
     def create(
         cls, tokenizer: CodeTokenizer, config: TranslatorConfig, *, device: str = "cpu"
     ) -> "Translator":
-        """An untrained translator; seed torch's generator first."""
+        """An untrained translator, drawn within ``seeded``."""
         return cls(
             tokenizer,
             CodeEncoder(config, tokenizer.vocabulary),
@@ -103,13 +103,23 @@ class Translator:
         return self.encoder.embed_head.out_features
 
     @torch.no_grad()
-    def encode(self, texts: Sequence[str], *, batch: int = 256) -> TensorFrame:
-        """Frames of texts, without gradient. Texts of similar length share a batch."""
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        batch: int = 256,
+        poll: Callable[[], None] = lambda: None,
+    ) -> TensorFrame:
+        """Frames of texts, without gradient. Texts of similar length share a batch.
+
+        ``poll`` is called before each batch and may raise to end the work.
+        """
         if not texts:
             raise ValueError("encode needs at least one text")
         order = sorted(range(len(texts)), key=lambda n: len(texts[n]))
         frames: list[TensorFrame] = []
         for start in range(0, len(order), batch):
+            poll()
             chosen = [texts[n] for n in order[start : start + batch]]
             ids, mask = self.tokenizer.encode(chosen, self.encoder.max_tokens)
             frames.append(self.encoder(ids.to(self.device), mask.to(self.device)).frame)

@@ -66,7 +66,11 @@ class _Draw:
 
 
 def generate_problems(
-    seed: int, counts: SplitCounts | None = None, *, language: Language = "python"
+    seed: int,
+    counts: SplitCounts | None = None,
+    *,
+    language: Language = "python",
+    poll: Callable[[], None] = lambda: None,
 ) -> dict[str, list[Problem]]:
     """The generated problem set, by split; a pure function of its arguments.
 
@@ -78,6 +82,7 @@ def generate_problems(
         seed: decides everything, including which pairs of families are held out.
         counts: problems per split.
         language: the language of solutions and tests.
+        poll: called before each problem; may raise to end the work.
 
     Returns:
         Lists of problems under "train", "validation", "calibration", "heldout", "compositions",
@@ -87,20 +92,21 @@ def generate_problems(
         DataError: when a split asks for more problems than exist.
     """
     counts = counts or SplitCounts()
-    draws = _SplitDrawing(seed).draw_all(counts)
+    draws = _SplitDrawing(seed, poll).draw_all(counts)
     solved_in_train = {d.task for d in draws["train"]}
+
+    def problem(d: _Draw, split: str) -> Problem:
+        poll()
+        return problem_of(
+            d.task,
+            d.query,
+            phrasing=d.phrasing,
+            language=language,
+            traits={"split": split, "solution_in_train": d.task in solved_in_train},
+        )
+
     return {
-        split: [
-            problem_of(
-                d.task,
-                d.query,
-                phrasing=d.phrasing,
-                language=language,
-                traits={"split": split, "solution_in_train": d.task in solved_in_train},
-            )
-            for d in drawn
-            if supported(d.task, language)
-        ]
+        split: [problem(d, split) for d in drawn if supported(d.task, language)]
         for split, drawn in draws.items()
     }
 
@@ -172,8 +178,8 @@ depth; None when the draw is void."""
 class _SplitDrawing:
     """Draws all splits of one seed, never the same query twice."""
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, seed: int, poll: Callable[[], None]) -> None:
+        self.seed, self.poll = seed, poll
         self.queries: set[str] = set()
 
     def draw_all(self, counts: SplitCounts) -> dict[str, list[_Draw]]:
@@ -251,6 +257,7 @@ class _SplitDrawing:
         weights = dict(DEPTH_WEIGHTS)
         drawn: list[_Draw] = []
         while len(drawn) < count:
+            self.poll()
             if not weights:
                 raise DataError(
                     f"the generator found only {len(drawn)} of the {count} problems asked for in "
