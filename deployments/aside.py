@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deployments.local import Up, bring_up, take_down
+from deployments.departure import take_down
+from deployments.local import Up, bring_up
 from voltx_core.errors import StageError
 from voltx_core.stages.workspace import Workspace
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from voltx_core.stages.contract import Pool
 
-CONTROL = "control"
+CONTROL, CPU = "control", "voltx-cpu"
 Layout = Literal["one", "several"]
 
 
@@ -19,13 +19,18 @@ def pool_of(wanted: Pool, layout: Layout) -> str:
         wanted: What the stage's spec asks for.
         layout: ``one`` machine serves every stage, or each kind of machine has its own pool.
     """
-    return "voltx-cpu" if layout == "one" else f"voltx-{wanted}"
+    return CPU if layout == "one" else f"voltx-{wanted}"
 
 
 def pools(layout: Layout) -> tuple[str, ...]:
     """All pools of a layout, the control pool first."""
     kinds: tuple[Pool, ...] = ("cpu", "gpu", "multi-gpu")
     return (CONTROL, *dict.fromkeys(pool_of(kind, layout) for kind in kinds))
+
+
+def served(layout: Layout) -> tuple[str, ...]:
+    """Pools that the machine of the graph works for: all of them, or its own only."""
+    return pools("one") if layout == "one" else (CONTROL,)
 
 
 def job_template() -> dict[str, Any]:

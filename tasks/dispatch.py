@@ -42,6 +42,9 @@ ATTEMPTS = 3
 CRASHES = 8
 """The same for processes that vanished: machines are taken away, and that is no error."""
 BACK_OFF_S = (2.0, 20.0)
+"""Between failures; what fails may need a moment to mend."""
+CRASH_PAUSE_S = (0.0, 1.0, 5.0, 20.0)
+"""Between crashes in one place: a process that was killed has nothing to wait for at first."""
 INTERRUPTED = "Interrupted"
 REFUSED = "Refused"
 """Name of a final state: settings or data are wrong, and trying again would not mend them."""
@@ -83,9 +86,14 @@ def dispatch(run: Run, name: str) -> State[Any]:
     def note(**facts: str) -> None:
         record.stage(name, **facts)
 
+    def queue() -> None:
+        if record.of(name).get("state") != "running":  # of an earlier life of the parent
+            note(state="queued", why="waits for a worker of its pool to be free")
+
     with get_client(sync_client=True) as client:
 
         def attempt(number: int) -> State[Any]:
+            _outlive(queue)
             child = children.start(client, children.Attempt(run, spec, number))
             pulse = Listener(workspace.artifacts, key_of(run.run_id, name), flow_run=str(child))
             return children.follow(client, child, pulse=pulse, warn=logger.warning)
@@ -157,7 +165,8 @@ def persist(
             why = _why(spec, errors)
             _outlive(partial(note, state="failed", why=errors[-1]))
             raise StageError(why)
-        pause_s = BACK_OFF_S[min(len(errors), len(BACK_OFF_S)) - 1]
+        pauses = CRASH_PAUSE_S if state.is_crashed() else BACK_OFF_S
+        pause_s = pauses[min(len(errors), len(pauses)) - 1]
         soon = f"in {pause_s:.0f} s, after: {errors[-1]}"
         _outlive(partial(note, state="retrying", why=soon))
         sleep(pause_s)

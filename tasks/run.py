@@ -86,5 +86,5 @@ def begin(
     record = RunRecord(artifacts, run.run_id)
     if record.read() is None:  # a restarted parent finds the record of its first life
         record.start(config, stages, flow_run_id=run.root, url=flow_run.ui_url)
-    with Pulse(artifacts, key_of(run.run_id, "graph")):
+    with Pulse(artifacts, key_of(run.run_id, "graph"), flow_run=run.root):
         yield run

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from deployments.local import Up, bring_up, take_down
+from deployments.departure import take_down
+from deployments.local import Up, bring_up
 from voltx_core.stages.runs import RunRecord
 from voltx_core.stages.workspace import Workspace
 

@@ -8,7 +8,16 @@ import pytest
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Crashed, Failed
 
-from tasks.dispatch import ATTEMPTS, BACK_OFF_S, CRASHES, INTERRUPTED, REFUSED, persist, reason
+from tasks.dispatch import (
+    ATTEMPTS,
+    BACK_OFF_S,
+    CRASH_PAUSE_S,
+    CRASHES,
+    INTERRUPTED,
+    REFUSED,
+    persist,
+    reason,
+)
 from voltx_core.errors import StageError, StoreError
 from voltx_core.stages import graph
 from voltx_core.stages.runs import RunRecord
@@ -48,12 +57,26 @@ def carry(
     return end, asked, slept
 
 
-def test_a_stage_that_crashes_is_tried_again_after_a_pause(record: RunRecord) -> None:
-    state, asked, slept = carry([Crashed(message="killed"), Completed()], record)
+def test_a_stage_that_is_killed_is_tried_again_at_once_and_later_after_pauses(
+    record: RunRecord,
+) -> None:
+    killed = [Crashed(message="killed")] * 5
+
+    state, asked, slept = carry([*killed, Completed()], record)
 
     assert state.is_completed()
-    assert asked == [1, 2]
-    assert slept == [BACK_OFF_S[0]]
+    assert asked == [1, 2, 3, 4, 5, 6]
+    assert slept == [*CRASH_PAUSE_S, CRASH_PAUSE_S[-1]]
+    assert slept[0] == 0.0
+
+
+def test_a_stage_that_fails_is_tried_again_after_a_pause(record: RunRecord) -> None:
+    failures = [Failed(message="first"), Failed(message="second")]
+
+    _, asked, slept = carry([*failures, Completed()], record)
+
+    assert asked == [1, 2, 3]
+    assert slept == list(BACK_OFF_S)
 
 
 def test_a_stage_that_comes_further_every_time_may_crash_any_number_of_times(
