@@ -1,23 +1,19 @@
 """Stores to test: a folder, and a bucket of a real S3 server process on loopback."""
 
-import http.client
-import http.server
 import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
+from voltx_core.bench.faults import FaultPlan, FaultyProxy
 from voltx_core.store import ArtifactEntry, ArtifactStore, Manifest, Store, open_store
 
 CREDENTIALS = {
@@ -146,106 +142,8 @@ def draft() -> Callable[..., Manifest]:
     return make
 
 
-class FaultyProxy:
-    """A server before the S3 server that does wrong what networks and servers do wrong.
-
-    Each fault is a number of requests for objects still to be spoiled.
-    """
-
-    def __init__(self, target: str) -> None:
-        self.ignore_conditions = self.ignore_ranges = False
-        self.truncate_reads = self.flip_reads = self.lose_answers = self.refuse = 0
-        self.fail_parts_from: int | None = None
-        self.odd_etags = False
-        self.requests: list[tuple[str, str]] = []
-        self.lock = threading.Lock()
-        proxy, host = self, urlsplit(target).netloc
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def forward(self) -> None:
-                proxy.handle(self, host)
-
-            do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = forward
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
-        self.thread.start()
-
-    def take(self, fault: str) -> bool:
-        """Whether this request is to be spoiled so; counts down."""
-        with self.lock:
-            left = getattr(self, fault)
-            setattr(self, fault, max(0, left - 1))
-            return bool(left)
-
-    def handle(self, request: http.server.BaseHTTPRequestHandler, host: str) -> None:
-        body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
-        method, path = request.command, request.path
-        with self.lock:
-            self.requests.append((method, path))
-        headers = dict(request.headers)
-        if self.ignore_conditions:
-            headers.pop("If-None-Match", None)
-        if self.ignore_ranges:
-            headers.pop("Range", None)
-        if self.fail_parts_from is not None and f"partNumber={self.fail_parts_from}" in path:
-            return self.answer(request, 403, {}, b"<Error><Code>AccessDenied</Code></Error>")
-        if self.take("refuse"):
-            return self.answer(request, 503, {}, b"<Error><Code>SlowDown</Code></Error>")
-        onward = http.client.HTTPConnection(host, timeout=30)
-        onward.request(method, path, body, headers)
-        answer = onward.getresponse()
-        content, fields = answer.read(), dict(answer.getheaders())
-        onward.close()
-        is_object = "?" not in path and path.count("/") > 1 and ".voltx" not in path
-        if self.odd_etags and method == "PUT" and "ETag" in fields:
-            fields["ETag"] = '"not-a-digest"'
-        if is_object and method == "PUT" and self.take("lose_answers"):
-            request.close_connection = True
-            return None
-        if is_object and method == "GET" and content and self.take("flip_reads"):
-            content = bytes([content[0] ^ 1]) + content[1:]
-        cut = is_object and method == "GET" and len(content) > 1 and self.take("truncate_reads")
-        if method == "HEAD":
-            return self.answer(request, answer.status, fields, b"", keep_length=True)
-        return self.answer(request, answer.status, fields, content, cut=cut)
-
-    def answer(
-        self,
-        request: http.server.BaseHTTPRequestHandler,
-        status: int,
-        fields: dict[str, str],
-        content: bytes,
-        *,
-        cut: bool = False,
-        keep_length: bool = False,
-    ) -> None:
-        request.send_response_only(status)
-        for name, value in fields.items():
-            if name.lower() not in ("content-length", "transfer-encoding", "connection"):
-                request.send_header(name, value)
-        length = fields.get("Content-Length", "0") if keep_length else str(len(content))
-        request.send_header("Content-Length", length)
-        request.end_headers()
-        request.wfile.write(content[: len(content) // 2] if cut else content)
-        request.close_connection = request.close_connection or cut
-
-    def stop(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
-
 @pytest.fixture
 def proxy(s3_server: str) -> Iterator[FaultyProxy]:
-    """A proxy before the S3 server that spoils what a test asks it to."""
-    faulty = FaultyProxy(s3_server)
-    yield faulty
-    faulty.stop()
+    """A proxy before the S3 server that spoils what a test orders it to."""
+    with FaultyProxy(s3_server, FaultPlan()) as faulty:
+        yield faulty

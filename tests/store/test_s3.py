@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from voltx_core.bench.faults import Fault, FaultyProxy, Request
 from voltx_core.errors import StoreError
 from voltx_core.store import CorruptObjectError, open_store, sha256_bytes
 from voltx_core.store.s3 import S3Store
@@ -15,7 +16,7 @@ PART = 5 << 20
 
 
 @pytest.fixture
-def remote(bucket: str, proxy) -> S3Store:
+def remote(bucket: str, proxy: FaultyProxy) -> S3Store:
     """A store behind the faulty proxy."""
     return S3Store(f"s3://{bucket}/p", endpoint_url=proxy.url, part_bytes=PART)
 
@@ -28,42 +29,51 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_large_file_travels_in_parts(remote: S3Store, proxy, big: Path, tmp_path: Path) -> None:
+def parts_sent(proxy: FaultyProxy) -> list[Request]:
+    return [r for r in proxy.requests if r.method == "PUT" and "partNumber" in r.path]
+
+
+def gets(proxy: FaultyProxy, path: str) -> list[Request]:
+    return [r for r in proxy.requests if r.method == "GET" and r.path.endswith(path)]
+
+
+def test_a_large_file_travels_in_parts(
+    remote: S3Store, proxy: FaultyProxy, big: Path, tmp_path: Path
+) -> None:
     digest = sha256_bytes(big.read_bytes())
     info = remote.put_file("big", big)
     assert (info.size, info.sha256) == (big.stat().st_size, digest)
     assert remote.stat("big") == info
     remote.get_file("big", tmp_path / "back", sha256=digest)
     assert (tmp_path / "back").read_bytes() == big.read_bytes()
-    assert sum("partNumber" in path for method, path in proxy.requests if method == "PUT") == 3
-    assert sum(path.endswith("/p/big") for method, path in proxy.requests if method == "GET") == 2
+    assert len(parts_sent(proxy)) == 3
+    assert len(gets(proxy, "/p/big")) == 2
 
 
 def test_a_broken_off_upload_goes_on_where_it_stopped(
-    remote: S3Store, proxy, big: Path, tmp_path: Path
+    remote: S3Store, proxy: FaultyProxy, big: Path, tmp_path: Path
 ) -> None:
-    proxy.fail_parts_from = 3
+    proxy.plan.order(Fault.FORBIDDEN, None, containing="partNumber=3")
     with pytest.raises(StoreError, match="access is denied"):
         remote.put_file("big", big)
     assert remote.stat("big") is None
     assert list(remote.list()) == []
 
-    proxy.fail_parts_from = None
+    proxy.plan.clear()
     proxy.requests.clear()
     remote.put_file("big", big)
-    sent = [path for method, path in proxy.requests if method == "PUT" and "partNumber" in path]
-    assert len(sent) == 1
-    assert "partNumber=3" in sent[0]
+    (sent,) = parts_sent(proxy)
+    assert "partNumber=3" in sent.path
     remote.get_file("big", tmp_path / "back", sha256=sha256_bytes(big.read_bytes()))
 
 
 def test_another_file_does_not_inherit_parts_of_a_broken_off_upload(
-    remote: S3Store, proxy, big: Path, tmp_path: Path
+    remote: S3Store, proxy: FaultyProxy, big: Path, tmp_path: Path
 ) -> None:
-    proxy.fail_parts_from = 3
+    proxy.plan.order(Fault.FORBIDDEN, None, containing="partNumber=3")
     with pytest.raises(StoreError):
         remote.put_file("big", big)
-    proxy.fail_parts_from = None
+    proxy.plan.clear()
     other = tmp_path / "other"
     other.write_bytes(big.read_bytes()[:PART] + b"\xff" * (PART + 100))
     digest = sha256_bytes(other.read_bytes())
@@ -81,32 +91,34 @@ def test_a_large_file_that_changed_is_not_stored(remote: S3Store, big: Path) -> 
 
 
 def test_reads_that_break_off_are_tried_again(
-    remote: S3Store, proxy, big: Path, tmp_path: Path
+    remote: S3Store, proxy: FaultyProxy, big: Path, tmp_path: Path
 ) -> None:
     remote.put_bytes("small", b"some bytes")
     remote.put_file("big", big)
-    proxy.truncate_reads = 2
+    proxy.plan.order(Fault.CUT_DOWNLOAD, 2, containing="/p/")
     assert remote.get_bytes("small") == b"some bytes"
-    proxy.truncate_reads = 2
+    proxy.plan.order(Fault.CUT_DOWNLOAD, 2, containing="/p/")
     remote.get_file("big", tmp_path / "back", sha256=sha256_bytes(big.read_bytes()))
-    assert proxy.truncate_reads == 0
+    assert proxy.plan.outstanding() == 0
 
 
 def test_a_read_damaged_on_the_way_is_read_again(
-    remote: S3Store, proxy, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    remote: S3Store, proxy: FaultyProxy, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     remote.put_bytes("key", b"some bytes")
-    proxy.flip_reads = 1
+    proxy.plan.order(Fault.FLIPPED_DOWNLOAD, 1, containing="/p/")
     assert remote.get_bytes("key") == b"some bytes"
-    proxy.flip_reads = 1
+    proxy.plan.order(Fault.FLIPPED_DOWNLOAD, 1, containing="/p/")
     remote.get_file("key", tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == b"some bytes"
     assert caplog.text.count("arrived damaged") == 2
 
 
-def test_an_object_that_stays_damaged_is_an_error(remote: S3Store, proxy, tmp_path: Path) -> None:
+def test_an_object_that_stays_damaged_is_an_error(
+    remote: S3Store, proxy: FaultyProxy, tmp_path: Path
+) -> None:
     remote.put_bytes("key", b"some bytes")
-    proxy.flip_reads = 100
+    proxy.plan.order(Fault.FLIPPED_DOWNLOAD, 100, containing="/p/")
     with pytest.raises(CorruptObjectError, match="stored object is damaged"):
         remote.get_bytes("key")
     with pytest.raises(CorruptObjectError, match="stored object is damaged"):
@@ -116,48 +128,52 @@ def test_an_object_that_stays_damaged_is_an_error(remote: S3Store, proxy, tmp_pa
 
 
 def test_another_object_than_the_wanted_one_is_not_downloaded(
-    remote: S3Store, proxy, tmp_path: Path
+    remote: S3Store, proxy: FaultyProxy, tmp_path: Path
 ) -> None:
     remote.put_bytes("key", b"some bytes")
     with pytest.raises(CorruptObjectError):
         remote.get_file("key", tmp_path / "back", sha256="0" * 64)
-    assert not [path for method, path in proxy.requests if method == "GET"]
+    assert not gets(proxy, "")
 
 
 def test_a_server_that_ignores_ranges_is_refused(
-    remote: S3Store, proxy, big: Path, tmp_path: Path
+    remote: S3Store, proxy: FaultyProxy, big: Path, tmp_path: Path
 ) -> None:
     remote.put_file("big", big)
-    proxy.ignore_ranges = True
+    proxy.plan.order(Fault.IGNORED_RANGE, None)
     with pytest.raises(StoreError, match="ignores Range"):
         remote.get_file("big", tmp_path / "back")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_writes_are_read_back_where_etags_are_no_digests(remote: S3Store, proxy) -> None:
-    proxy.odd_etags = True
+def test_writes_are_read_back_where_etags_are_no_digests(
+    remote: S3Store, proxy: FaultyProxy
+) -> None:
+    proxy.plan.order(Fault.ODD_ETAG, None)
     remote.put_bytes("key", b"some bytes")
-    assert ("GET", f"/{remote.bucket}/p/key") in proxy.requests
+    assert gets(proxy, f"/{remote.bucket}/p/key")
 
 
-def test_a_busy_server_is_asked_again(remote: S3Store, proxy) -> None:
-    proxy.refuse = 2
+def test_a_busy_server_is_asked_again(remote: S3Store, proxy: FaultyProxy) -> None:
+    proxy.plan.order(Fault.SLOW_DOWN, 2, containing="/p/")
     remote.put_bytes("key", b"x")
     assert remote.get_bytes("key") == b"x"
 
 
-def test_a_create_whose_answer_was_lost_knows_its_own_object(remote: S3Store, proxy) -> None:
+def test_a_create_whose_answer_was_lost_knows_its_own_object(
+    remote: S3Store, proxy: FaultyProxy
+) -> None:
     remote.check()
-    proxy.lose_answers = 1
+    proxy.plan.order(Fault.LOST_ANSWER, method="PUT", containing="/key")
     assert remote.create("key", b"mine")
-    assert proxy.lose_answers == 0
+    assert proxy.plan.outstanding() == 0
     assert not remote.create("key", b"other")
 
 
 def test_without_conditional_puts_create_checks_first_and_warns_once(
-    remote: S3Store, proxy, caplog: pytest.LogCaptureFixture
+    remote: S3Store, proxy: FaultyProxy, caplog: pytest.LogCaptureFixture
 ) -> None:
-    proxy.ignore_conditions = True
+    proxy.plan.order(Fault.IGNORED_CONDITION, None, method="PUT")
     with caplog.at_level(logging.WARNING):
         assert remote.create("key", b"first")
         assert not remote.create("key", b"second")
