@@ -74,6 +74,19 @@ def living_graphs(client: "SyncPrefectClient") -> "list[FlowRun]":
     return _runs(client, StateType.PENDING, StateType.RUNNING, StateType.CRASHED, flows=PARENTS)
 
 
+def polls(client: "SyncPrefectClient", pool: str, since: datetime) -> bool:
+    """Whether a worker of the pool was heard after a moment; not when the server is silent."""
+    import httpx
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    try:
+        workers = client.read_workers_for_work_pool(pool)
+    except (httpx.TransportError, PrefectHTTPStatusError):
+        return False
+    heard = [worker.last_heartbeat_time for worker in workers]
+    return any(moment is not None and moment > since for moment in heard)
+
+
 def missing_pools(client: "SyncPrefectClient", names: Sequence[str]) -> list[str]:
     """Which of these work pools the server does not have."""
     from prefect.exceptions import ObjectNotFound

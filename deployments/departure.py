@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deployments import settings_file
-from deployments.processes import stop, wait
+from deployments.pools import ENTRY
+from deployments.processes import of_home, stop, wait
 from deployments.services import ENDING, LEAVE_S, Running, Wanted, exclusive, home_folder
 from deployments.supervisor import healthy
 from voltx_core.errors import StoreError
@@ -36,10 +37,12 @@ def take_down(tell: Tell, *, environ: Mapping[str, str] = os.environ) -> list[st
         ours = ours and bool(alive) and healthy(running.wanted.api_url)
         if ours:
             _pause_pools(home, running.wanted, tell)
-        runs = alive["worker"].children() if "worker" in alive else []
+        runs = of_home(home, ENTRY)
         if runs:
             tell(f"Asking {len(runs)} running processes to save and leave...")
-            alive["worker"].send(signal.SIGTERM)  # it takes no other run and asks them
+            # The worker takes no other run and asks those at work; without it they are asked here.
+            for process in [alive["worker"]] if "worker" in alive else runs:
+                process.send(signal.SIGTERM)
             left = wait(runs, timeout_s=LEAVE_S)
             if not left:
                 stop(runs, grace_s=0.0)

@@ -9,6 +9,8 @@ from typing import Any, Literal
 from voltx_core.stages.contract import Pool
 
 CONTROL, CPU = "control", "voltx-cpu"
+ENTRY = "tasks.process"
+"""Module that every run is started with."""
 Layout = Literal["one", "several"]
 
 
@@ -38,6 +40,6 @@ def job_template() -> dict[str, Any]:
     from prefect.workers.process import ProcessWorker
 
     template: dict[str, Any] = ProcessWorker.get_default_base_job_template()
-    template["job_configuration"]["command"] = "python -m tasks.process"
+    template["job_configuration"]["command"] = f"python -m {ENTRY}"
     template["variables"]["properties"].pop("command", None)
     return template

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from deployments.processes import Identity
+from tasks.process import RUN_LOG
 from voltx_core.errors import ConfigError
 from voltx_core.stages.workspace import DEFAULT_HOME, DEFAULT_STORE
 
@@ -121,6 +122,7 @@ def environment(wanted: Wanted) -> dict[str, str]:
         "VOLTX_HOME": wanted.home,
         "VOLTX_STORE": wanted.store,
         "VOLTX_PROJECT": wanted.project,
+        RUN_LOG: str(home / "logs" / "worker.log"),
         "OMP_NUM_THREADS": "1",
         "OMP_WAIT_POLICY": "PASSIVE",
         "DO_NOT_TRACK": "1",

@@ -21,7 +21,7 @@ from deployments.processes import Identity, stop
 from deployments.services import ENDING, LEAVE_S, Running, Wanted, environment, write_json
 
 CHECK_S = 0.25
-LONGEST_PAUSE_S = 30.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 STEADY_S = 10.0
 """A service that ran this long starts again at once."""
 KILLED = (-signal.SIGKILL, -signal.SIGTERM)
@@ -38,7 +38,7 @@ class Service:
     """Whether what it needs is there, so that starting it makes sense."""
     identity: Identity | None = None
     started: float = 0.0
-    pause_s: float = 0.5
+    pause_s: float = FIRST_PAUSE_S
     not_before: float = 0.0
     early_ends: int = 0
     """How often in a row it ended by itself before it was steady."""
@@ -110,7 +110,9 @@ class _Keeper:
                 killed = ends.get(service.identity.pid) in KILLED
                 steady = killed or now - service.started >= STEADY_S
                 service.early_ends = 0 if steady else service.early_ends + 1
-                service.pause_s = 0.5 if steady else min(service.pause_s * 2, LONGEST_PAUSE_S)
+                service.pause_s = (
+                    FIRST_PAUSE_S if steady else min(service.pause_s * 2, LONGEST_PAUSE_S)
+                )
                 service.not_before = now + service.pause_s
                 service.identity = None
                 self._publish()

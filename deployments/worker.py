@@ -14,13 +14,14 @@ import signal
 import sys
 from functools import cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from prefect.client.schemas.objects import FlowRun
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker, ProcessWorkerResult
 
-from deployments.pools import CONTROL, CPU
-from deployments.processes import Identity, wait
+from deployments.pools import CONTROL, CPU, ENTRY
+from deployments.processes import of_home, wait
 from deployments.revival import start_reviving
 from deployments.services import LEAVE_S
 from tasks.pulse import Pulse, key_of
@@ -95,8 +96,8 @@ async def _leave(asked: asyncio.Event, workers: list[Worker], tasks: list[Any]) 
     await asked.wait()
     for worker in workers:
         worker.leaving = True
-    me = Identity.of(os.getpid())
-    runs = me.children() if me else []
+    # Not the children of this process only: runs outlive a worker that was killed.
+    runs = of_home(Path(os.environ["VOLTX_HOME"]), ENTRY)
     for run in runs:
         run.send(signal.SIGTERM)
     await asyncio.to_thread(wait, runs, timeout_s=LEAVE_S)

@@ -8,6 +8,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from typing import Any, TypeVar
@@ -103,7 +104,7 @@ def dispatch(run: Run, name: str) -> State[Any]:
             saved = workspace.artifacts.progress_steps(name, fingerprint) if fingerprint else ()
             return max(saved, default=0)
 
-        return persist(spec, attempt, note=note, reached=reached, sleep=time.sleep)
+        return persist(spec, attempt, note=note, reached=reached, sleep=time.sleep, age=_age_s)
 
 
 def persist(
@@ -113,6 +114,7 @@ def persist(
     note: Callable[..., None],
     reached: Callable[[], int],
     sleep: Callable[[float], None],
+    age: Callable[[State[Any]], float],
 ) -> State[Any]:
     """Try until the stage is done, cancelled, or has failed too often in one place.
 
@@ -126,6 +128,8 @@ def persist(
         note: Writes state and reason into the record of the stage.
         reached: Sequence number of the newest checkpoint, 0 without any.
         sleep: Between attempts.
+        age: Seconds since a state was entered: a restarted parent finds attempts that ended long
+            ago, and need not pause after them again.
 
     Raises:
         StageError: Too many attempts ended in one place; quotes the last error and says what to
@@ -166,11 +170,15 @@ def persist(
             _outlive(partial(note, state="failed", why=errors[-1]))
             raise StageError(why)
         pauses = CRASH_PAUSE_S if state.is_crashed() else BACK_OFF_S
-        pause_s = pauses[min(len(errors), len(pauses)) - 1]
+        pause_s = max(0.0, pauses[min(len(errors), len(pauses)) - 1] - age(state))
         soon = f"in {pause_s:.0f} s, after: {errors[-1]}"
         _outlive(partial(note, state="retrying", why=soon))
         sleep(pause_s)
     raise AssertionError("count() never ends")
+
+
+def _age_s(state: State[Any]) -> float:
+    return max(0.0, (datetime.now(UTC) - state.timestamp).total_seconds())
 
 
 def _outlive(call: Callable[[], T]) -> T | None:

@@ -22,6 +22,8 @@ from pathlib import Path
 
 WARM = "VOLTX_WARM"
 """Which warm process a deployment wants: ``prefect``, or ``torch`` for what computes at once."""
+RUN_LOG = "VOLTX_RUN_LOG"
+"""File that runs write to instead of their worker's pipe, which would break with the worker."""
 ANSWER_S = 5.0
 
 
@@ -92,6 +94,11 @@ def _import_torch() -> None:
 
 def main() -> None:
     """Go to the project's folder and run, warm or cold."""
+    if log := os.environ.get(RUN_LOG):
+        file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        os.close(file)
     os.chdir(os.environ.get("VOLTX_PROJECT", "."))
     wanted = os.environ.get(WARM)
     if wanted:

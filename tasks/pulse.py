@@ -67,6 +67,7 @@ class Pulse:
             "started": _started(os.getpid()),
             "host": os.uname().nodename,
             "machine": _machine(),
+            "starting": until_relieved,
         }
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"pulse {key}", daemon=True)
