@@ -77,6 +77,7 @@ def aside(
     *,
     folder: Path | None = None,
     serve: Sequence[str] | None = None,
+    listen: str | None = None,
     **changes: str,
 ) -> Iterator[Aside]:
     """A project in a folder; its server and workers end with the block.
@@ -85,6 +86,7 @@ def aside(
         environ: Everything but server, data, home and store is taken from here.
         folder: Of the project; a temporary one, which goes with the block, by default.
         serve: Pools that are served, all of one machine by default.
+        listen: Address of the server, loopback by default.
         changes: Variables of the environment, such as VOLTX_STORE.
     """
     with tempfile.TemporaryDirectory(
@@ -94,7 +96,7 @@ def aside(
         own = {name: value for name, value in environ.items() if name not in LEFT_OUT}
         own |= {"VOLTX_HOME": str(there / ".voltx"), "VOLTX_STORE": str(there / "store"), **changes}
         try:
-            up = bring_up(lambda _: None, serve=serve, project=there, environ=own)
+            up = bring_up(lambda _: None, serve=serve, listen=listen, project=there, environ=own)
             yield Aside(there, own, up)
         finally:
             take_down(lambda _: None, environ=own)

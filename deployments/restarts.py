@@ -35,8 +35,8 @@ def levels() -> tuple[Level, ...]:
         Level(
             "stage",
             "the parent flow starts the next attempt from the newest checkpoint: "
-            f"{crashes} s after crashes, {failures} s after errors; {ATTEMPTS} errors or {CRASHES} crashes in one "
-            "place end the stage with what to do",
+            f"{crashes} s after crashes, {failures} s after errors; {ATTEMPTS} errors or {CRASHES} "
+            "crashes in one place end the stage with what to do",
             "worker",
         ),
         Level(
