@@ -192,7 +192,7 @@ def _record(kill: Kill) -> dict[str, Any]:
 
 
 def _line(number: int, kill: Kill) -> str:
-    what = f"stage {kill.stage}" if kill.stage else kill.kind
+    what = f"{kill.kind} ({kill.stage})" if kill.stage else kill.kind
     lost = f", {kill.lost_s:.1f} s of work lost" if kill.lost_s is not None else ""
     back = (
         f"back after {kill.restart_s:.1f} s" if kill.restart_s is not None else "not needed again"

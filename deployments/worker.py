@@ -34,6 +34,10 @@ class Worker(ProcessWorker):
 
     leaving = False
 
+    @classmethod
+    def __dispatch_key__(cls) -> str:
+        return "voltx"  # in Prefect's list of kinds, where its own is "process"
+
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         return [] if self.leaving else await super().get_and_submit_flow_runs()
 

@@ -21,12 +21,13 @@ from prefect.futures import PrefectFuture
 from prefect.states import Cancelled, Completed
 
 from tasks import children
+from tasks.outages import insistently
 from tasks.pulse import Listener, key_of
 from tasks.run import Run
 from voltx_core.errors import StageError, StoreError
 from voltx_core.stages import graph
 from voltx_core.stages.contract import StageSpec
-from voltx_core.stages.lifecycle import execute
+from voltx_core.stages.lifecycle import Finished, execute
 from voltx_core.stages.planning import plan
 from voltx_core.stages.runs import RunRecord
 from voltx_core.stages.workspace import Workspace
@@ -44,7 +45,7 @@ CRASHES = 8
 """The same for processes that vanished: machines are taken away, and that is no error."""
 BACK_OFF_S = (2.0, 20.0)
 """Between failures; what fails may need a moment to mend."""
-CRASH_PAUSE_S = (0.0, 1.0, 5.0, 20.0)
+CRASH_PAUSE_S = (0.0, 1.0, 5.0, 10.0)
 """Between crashes in one place: a process that was killed has nothing to wait for at first."""
 INTERRUPTED = "Interrupted"
 REFUSED = "Refused"
@@ -78,10 +79,10 @@ def dispatch(run: Run, name: str) -> State[Any]:
     """
     spec = graph.specs()[name]
     workspace = Workspace.open()
-    if run.rehearse_s is None and name not in run.force and _committed(run, name, workspace):
-        # No process for what is done: execute() only reads the report and notes the reuse.
-        reused = execute(name, run.config(), workspace, run_id=run.run_id)
-        return Completed(name="Reused", message=f"committed {reused.manifest.created_at}")
+    if run.rehearse_s is None and name not in run.force:
+        reused = insistently(partial(_reuse, run, name, workspace))
+        if reused is not None:
+            return Completed(name="Reused", message=f"committed {reused.manifest.created_at}")
     record = RunRecord(workspace.artifacts, run.run_id)
 
     def note(**facts: str) -> None:
@@ -198,12 +199,15 @@ def reason(state: State[Any]) -> str:
     return text.removeprefix("StageError: ")
 
 
-def _committed(run: Run, name: str, workspace: Workspace) -> bool:
+def _reuse(run: Run, name: str, workspace: Workspace) -> Finished | None:
+    """The result of a stage, when there is one already; that needs no process of its own."""
     record = RunRecord(workspace.artifacts, run.run_id)
     settled = {n: f for n, f in record.fingerprints().items() if n != name}
     ancestry = graph.select(only=[name])
     planned = plan(run.config(), workspace.artifacts, stages=ancestry, pinned=settled)
-    return planned[name].manifest is not None
+    if planned[name].manifest is None:
+        return None
+    return execute(name, run.config(), workspace, run_id=run.run_id)
 
 
 def _why(spec: StageSpec, errors: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ Only the standard library is imported before that is decided.
 import array
 import contextlib
 import json
+import logging
 import os
 import runpy
 import signal
@@ -83,7 +84,8 @@ def _signal(pid: int) -> None:
 
 
 def run_engine() -> None:
-    """Prefect's engine, as a worker would start it."""
+    """Prefect's engine, as a worker would start it; what the library says reaches the run's log."""
+    logging.getLogger("voltx_core").setLevel(logging.INFO)  # Prefect adds handlers, no level
     sys.argv = sys.argv[:1]
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
 

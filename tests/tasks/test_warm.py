@@ -18,7 +18,7 @@ import pytest
 from deployments.processes import Identity
 
 ENGINE = """
-import ctypes, os, signal, sys, time
+import ctypes, logging, os, signal, sys, time
 how = os.environ.get("HOW", "0")
 if how == "wait":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
@@ -26,7 +26,8 @@ spin = ctypes.CDLL(None).getenv
 spin.restype = ctypes.c_char_p
 print(
     "engine in", os.getpid(), "at", os.getcwd(), "for", os.environ["WHO"],
-    "torch:", "torch" in sys.modules, "spin:", spin(b"GOMP_SPINCOUNT"), flush=True
+    "torch:", "torch" in sys.modules, "spin:", spin(b"GOMP_SPINCOUNT"),
+    "level:", logging.getLogger("voltx_core.lifecycle").getEffectiveLevel(), flush=True
 )
 if how == "wait":
     time.sleep(60)
@@ -134,8 +135,19 @@ def test_a_forked_process_runs_it_and_its_words_and_code_come_back(bench: Bench)
 
     assert ran_in(said) not in (warm.pid, run.pid)
     assert f"at {bench.folder} for a stage" in said
+    assert "level: 20" in said  # what the library says is not lost
     assert run.returncode == 3
     assert warm.poll() is None
+
+
+def test_a_run_writes_to_its_log_itself_where_there_is_one(bench: Bench) -> None:
+    bench.warm()
+    log = bench.folder / "runs.log"
+
+    said, _ = bench.run(VOLTX_RUN_LOG=str(log)).communicate(timeout=60)
+
+    assert said == ""
+    assert "engine in" in log.read_text()
 
 
 def test_any_number_of_runs_is_taken_at_once(bench: Bench) -> None:
@@ -172,6 +184,7 @@ def test_without_a_warm_process_it_runs_right_here(bench: Bench) -> None:
     said, _ = run.communicate(timeout=60)
 
     assert ran_in(said) == run.pid
+    assert "level: 20" in said
     assert run.returncode == 4
 
 
