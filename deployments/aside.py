@@ -2,6 +2,8 @@
 
 import os
 import platform
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -95,11 +97,14 @@ def aside(
         there = folder or Path(temporary)
         own = {name: value for name, value in environ.items() if name not in LEFT_OUT}
         own |= {"VOLTX_HOME": str(there / ".voltx"), "VOLTX_STORE": str(there / "store"), **changes}
+        # Asked to end by SIGTERM, the block is left like any other: nothing stays behind.
+        earlier = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
         try:
             up = bring_up(lambda _: None, serve=serve, listen=listen, project=there, environ=own)
             yield Aside(there, own, up)
         finally:
             take_down(lambda _: None, environ=own)
+            signal.signal(signal.SIGTERM, earlier)
 
 
 def environment() -> dict[str, Any]:
