@@ -263,6 +263,7 @@ class FaultyProxy:
         length = int(client.headers.get("Content-Length", 0))
         request = Request(client.command, client.path, length)
         with self._lock:
+            place = len(self.requests)
             self.requests.append(request)
         fault = self._take(request)
         if fault == Fault.CUT_UPLOAD:
@@ -270,6 +271,9 @@ class FaultyProxy:
             client.close_connection = True
             return
         body = client.rfile.read(length)
+        if len(body) < length:  # the client died over it
+            client.close_connection = True
+            return
         if fault in _REFUSALS:
             self._refuse(client, *_REFUSALS[fault])
             return
@@ -285,7 +289,8 @@ class FaultyProxy:
                 headers.pop("Range", None)
         status, fields, content = self._ask(request, body, headers)
         if status < 300:
-            fault = self._take(replace(request, received=len(content)))
+            self.requests[place] = request = replace(request, received=len(content))
+            fault = self._take(request)
         self._answer(client, status, fields, content, fault)
 
     def _ask(
@@ -304,7 +309,10 @@ class FaultyProxy:
 
     def _refuse(self, client: http.server.BaseHTTPRequestHandler, status: int, code: str) -> None:
         ahead_s = self.plan.skew_s if code == "RequestTimeTooSkewed" else 0.0
-        fields = {"Content-Type": "application/xml", "Date": formatdate(time.time() + ahead_s)}
+        fields = {
+            "Content-Type": "application/xml",
+            "Date": formatdate(time.time() + ahead_s, usegmt=True),
+        }
         content = f"<Error><Code>{code}</Code><Message>Injected.</Message></Error>".encode()
         self._answer(client, status, fields, content, None)
 

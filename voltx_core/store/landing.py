@@ -1,26 +1,38 @@
 """Files that appear whole or not at all."""
 
+import fcntl
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from voltx_core.errors import StoreError
 
 
 @contextmanager
-def landing(path: Path) -> Iterator[Path]:
-    """Yield a new path beside ``path``; what the block puts there becomes ``path`` at its end.
+def landing(path: Path, *, sha256: str = "") -> Iterator[Path]:
+    """Yield a path beside ``path``; what the block puts there becomes ``path`` at its end.
 
-    When the block raises, ``path`` stays as it was and nothing is left beside it.
+    When the block raises, ``path`` stays as it was. Without ``sha256`` the yielded path is new and
+    nothing is left beside ``path`` then.
+
+    Args:
+        path: The final name.
+        sha256: The digest of what is to land. What an attempt that was killed or failed has
+            fetched of it is then kept and yielded again: the block goes on with it, and verifies
+            it. One process at a time gets it; others get a new path.
 
     Raises:
         StoreError: The block or the renaming met an ``OSError``.
     """
+    kept = None
     part = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        kept = _claim(path.with_name(part_name(sha256))) if sha256 else None
+        part = path.with_name(part_name(sha256)) if kept else part
         yield part
         with part.open("rb") as file:
             os.fsync(file.fileno())
@@ -32,4 +44,29 @@ def landing(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         with suppress(OSError):
-            part.unlink()
+            if kept is None or part.stat().st_blocks == 0:
+                part.unlink()
+        if kept is not None:
+            kept.close()
+
+
+def part_name(sha256: str) -> str:
+    """The name under which what was fetched of a file with this digest waits for the rest."""
+    return f".{sha256}.part"
+
+
+def _claim(part: Path) -> BinaryIO | None:
+    """Open a part file for this process alone; None where another one has it."""
+    for _ in range(3):
+        file = part.open("ab")  # keeps what is there, and makes it when nothing is
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(file.fileno()), part.stat()):
+                return file
+        except FileNotFoundError:
+            pass  # it landed between the two calls
+        except OSError:  # in use, or a network file system without locks
+            file.close()
+            return None
+        file.close()
+    return None

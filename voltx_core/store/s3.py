@@ -5,39 +5,37 @@ a write is compared with the ETag the bytes must have, or read back where ETags 
 a read is hashed; conditional creation is tried out once before it is relied on.
 """
 
-import hashlib
 import logging
-import time
-import uuid
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from voltx_core.errors import StoreError
-from voltx_core.store.digest import CHUNK_BYTES, sha256_bytes, sha256_file
+from voltx_core.store.digest import sha256_bytes, sha256_file
 from voltx_core.store.keys import RESERVED, check_key, check_prefix, folder_prefix
 from voltx_core.store.landing import landing
 from voltx_core.store.objects import CorruptObjectError, MissingObjectError, ObjectInfo
 from voltx_core.store.s3_client import (
+    REFUSED_CREDENTIALS,
     connect,
-    content_md5,
     error_code,
     error_status,
     explained,
-    md5,
+    metadata,
     resolve_endpoint,
 )
-from voltx_core.store.s3_parts import PartTransfer, SourceChanged, part_size, read_patiently
-from voltx_core.store.s3_probe import EXISTS, honours_conditions
+from voltx_core.store.s3_parts import PartTransfer, Sent, SourceChanged, part_size, read_patiently
+from voltx_core.store.s3_probe import honours_conditions
+from voltx_core.store.s3_writes import Writing
 
 logger = logging.getLogger(__name__)
 
 _READS = 3
-_CONFLICTS = 8
 _IN_MEMORY = "memory"
 
 
@@ -89,32 +87,27 @@ class S3Store:
         check_key(key)
         try:
             size = path.stat().st_size
-            sha256 = sha256 or sha256_file(path)
+            promised = sha256 or sha256_file(path)
             if size <= part_size(size, self._part_bytes):
-                return self._put(key, path.read_bytes(), sha256, source=str(path))
-            with self._explained("upload", key):
-                expected, answered = self._transfer(key, size).upload(path, sha256)
+                return self._put(key, path.read_bytes(), promised, source=str(path))
+
+            def send() -> Sent:
+                with self._explained("upload", key):
+                    return self._transfer(key, size).upload(path, promised)
+
+            self._writing(key).deliver(promised, send)
         except SourceChanged as changed:
-            raise self._changed(key, str(path), sha256 or "", changed.got) from None
+            raise self._changed(key, str(path), promised, changed.got) from None
         except OSError as error:
             raise StoreError(f"could not read {path}: {error.strerror or error}.") from error
-        self._confirm(key, sha256, expected, answered)
-        return ObjectInfo(key=key, size=size, sha256=sha256)
+        return ObjectInfo(key=key, size=size, sha256=promised)
 
     def put_bytes(self, key: str, data: bytes) -> ObjectInfo:
         return self._put(check_key(key), data, sha256_bytes(data), source=_IN_MEMORY)
 
     def create(self, key: str, data: bytes) -> bool:
-        check_key(key)
-        if self._creates_atomically():
-            return self._create_atomically(key, data)
-        if self._head(key) is not None:
-            return False
-        writer = uuid.uuid4().hex
-        self._send(key, data, writer=writer)
-        # Of several who found nothing, the one who wrote last is the creator.
-        head = self._head(key)
-        return head is not None and head["Metadata"].get("writer") == writer
+        writing = self._writing(check_key(key))
+        return writing.create(data, conditional=self._creates_atomically())
 
     def get_bytes(self, key: str) -> bytes:
         check_key(key)
@@ -130,7 +123,7 @@ class S3Store:
     def get_file(self, key: str, path: Path, *, sha256: str | None = None) -> None:
         check_key(key)
         expected, got = sha256 or "", "a new version at every attempt"
-        with landing(path) as part:
+        with landing(path, sha256=expected) as part:
             for _ in range(_READS):
                 head = self._head(key)
                 if head is None:
@@ -140,12 +133,13 @@ class S3Store:
                 if stored not in ("", expected):
                     got = stored
                     break  # another object altogether: reading it again would not help
-                part.unlink(missing_ok=True)
-                if not self._download(key, part, head):
+                arrived = self._download(key, part, head)
+                if arrived is None:
                     continue
-                got = sha256_file(part)
-                if expected in ("", got):
+                if expected in ("", arrived):
                     return
+                got = arrived
+                os.truncate(part, 0)
                 logger.warning("%s: %s arrived damaged, reading it again", self.url, key)
             raise self._corrupt(key, expected, got)
 
@@ -227,8 +221,25 @@ class S3Store:
             part_bytes=part_size(size, self._part_bytes),
         )
 
-    def _explained(self, doing: str, key: str) -> AbstractContextManager[None]:
-        return explained(f"{doing} {key!r}", self.url, self.endpoint_url)
+    def _writing(self, key: str) -> Writing:
+        return Writing(
+            client=self._client,
+            target=self._target(key),
+            key=key,
+            url=self.url,
+            explained=self._explained,
+        )
+
+    @contextmanager
+    def _explained(self, doing: str, key: str) -> Iterator[None]:
+        try:
+            with explained(f"{doing} {key!r}", self.url, self.endpoint_url):
+                yield
+        except StoreError as error:
+            if error_code(error.__cause__) in REFUSED_CREDENTIALS:
+                # They may have been renewed in their file: the next call reads it again.
+                self.__dict__.pop("_client", None)
+            raise
 
     def _creates_atomically(self) -> bool:
         with self._probing, self._explained("use", self._prefix or "/"):
@@ -240,75 +251,15 @@ class S3Store:
         got = sha256_bytes(data)
         if got != sha256:
             raise self._changed(key, source, sha256, got)
-        answered = self._send(key, data)
-        self._confirm(key, sha256, md5(data).hex(), answered)
+        self._writing(key).put(data, sha256)
         return ObjectInfo(key=key, size=len(data), sha256=sha256)
-
-    def _send(self, key: str, data: bytes, *, writer: str = "", **conditions: str) -> str:
-        """Put an object in one request; the ETag the server answers."""
-        metadata = {"sha256": sha256_bytes(data)} | ({"writer": writer} if writer else {})
-        with self._explained("write", key):
-            answer = self._client.put_object(
-                **self._target(key),
-                Body=data,
-                ContentMD5=content_md5(md5(data)),
-                Metadata=metadata,
-                **conditions,
-            )
-        return str(answer["ETag"])
-
-    def _create_atomically(self, key: str, data: bytes) -> bool:
-        # The mark tells our own object from another's when an answer is lost and botocore
-        # sends the request again: the second try then meets what the first one wrote.
-        writer = uuid.uuid4().hex
-        for attempt in range(_CONFLICTS):
-            try:
-                self._send(key, data, writer=writer, IfNoneMatch="*")
-                return True
-            except StoreError as error:
-                status = error_status(error.__cause__)
-                if status == 409 and attempt < _CONFLICTS - 1:
-                    time.sleep(0.05 * 2**attempt)  # another create of this key is under way
-                elif status in EXISTS:
-                    break
-                else:
-                    raise
-        head = self._head(key)
-        return head is not None and head["Metadata"].get("writer") == writer
-
-    def _confirm(self, key: str, sha256: str, expected_etag: str, answered_etag: str) -> None:
-        """Make sure that the server holds what was sent.
-
-        An ETag that is the digest of the bytes proves it. Where ETags are something else
-        (encryption, other servers) the object is read back.
-        """
-        if answered_etag.strip('"') == expected_etag:
-            return
-        got = hashlib.sha256()
-
-        def read() -> None:
-            nonlocal got
-            got = hashlib.sha256()
-            answer = self._client.get_object(**self._target(key), IfMatch=answered_etag)
-            for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
-                got.update(chunk)
-
-        try:
-            with self._explained("read back", key):
-                read_patiently(read)
-        except StoreError as error:
-            if error_status(error.__cause__) in (404, 412):
-                return  # replaced or deleted meanwhile: ours no longer matters
-            raise
-        if got.hexdigest() != sha256:
-            raise self._corrupt(key, sha256, got.hexdigest())
 
     def _read(self, key: str) -> tuple[bytes, str]:
         """An object and the SHA-256 it was stored with ("" when that is not known)."""
 
         def read() -> tuple[bytes, str]:
             answer = self._client.get_object(**self._target(key))
-            return answer["Body"].read(), _metadata(answer).get("sha256", "")
+            return answer["Body"].read(), metadata(answer).get("sha256", "")
 
         try:
             with self._explained("read", key):
@@ -318,17 +269,16 @@ class S3Store:
                 raise MissingObjectError(key, self.url) from error
             raise
 
-    def _download(self, key: str, path: Path, head: dict[str, Any]) -> bool:
-        """Fetch the version that ``head`` describes; False when it was replaced meanwhile."""
+    def _download(self, key: str, path: Path, head: dict[str, Any]) -> str | None:
+        """Fetch the version that ``head`` describes; its SHA-256, None when it was replaced."""
         size = int(head["ContentLength"])
         try:
             with self._explained("download", key):
-                self._transfer(key, size).download(path, size, head["ETag"])
+                return self._transfer(key, size).download(path, size, head["ETag"])
         except StoreError as error:
             if error_status(error.__cause__) in (404, 412):
-                return False
+                return None
             raise
-        return True
 
     def _head(self, key: str) -> dict[str, Any] | None:
         try:
@@ -338,7 +288,7 @@ class S3Store:
             if error_status(error.__cause__) == 404:
                 return None
             raise
-        return answer | {"Metadata": _metadata(answer)}
+        return answer | {"Metadata": metadata(answer)}
 
     def _pages(self, prefix: str, **how: str) -> Iterator[dict[str, Any]]:
         with self._explained("list", prefix):
@@ -368,8 +318,3 @@ class S3Store:
             remedy="Reading it again did not help, so the stored object is damaged: restore it "
             "from a backup, or delete it and run again the stage that made it.",
         )
-
-
-def _metadata(answer: dict[str, Any]) -> dict[str, str]:
-    """User metadata by lower-case name: some servers return them capitalised."""
-    return {name.lower(): value for name, value in answer.get("Metadata", {}).items()}

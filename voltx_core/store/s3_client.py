@@ -5,12 +5,25 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
 
 from voltx_core.errors import StoreError
 
 CONNECTIONS = 32
+DAMAGED_ON_ARRIVAL = ("BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch", "IncompleteBody")
+"""Codes of servers that compared a body with the digest in its headers."""
+REFUSED_CREDENTIALS = (
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+)
 
 
 def resolve_endpoint(endpoint_url: str | None) -> str | None:
@@ -34,11 +47,12 @@ def connect(endpoint_url: str | None, *, attempts: int, connect_timeout_s: float
     settings: dict[str, Any] = {}
     if endpoint_url:
         # Trailer checksums are refused or, worse, stored as data by several servers; this
-        # store verifies by Content-MD5 on the way in and by SHA-256 on the way out.
+        # store verifies by MD5 on the way in and by SHA-256 on the way out. A signature over
+        # each body would hash it once more.
         settings = {
             "request_checksum_calculation": "when_required",
             "response_checksum_validation": "when_required",
-            "s3": {"addressing_style": "path"},
+            "s3": {"addressing_style": "path", "payload_signing_enabled": False},
         }
     config = Config(
         signature_version="s3v4",
@@ -75,7 +89,7 @@ def _add_content_md5(request: Any, **_: Any) -> None:
         request.headers["Content-MD5"] = content_md5(md5(body))
 
 
-def md5(data: bytes) -> bytes:
+def md5(data: bytes | bytearray) -> bytes:
     """MD5 as S3 uses it, against damage on the wire and not against malice."""
     return hashlib.md5(data, usedforsecurity=False).digest()
 
@@ -96,6 +110,11 @@ def error_status(error: BaseException | None) -> int:
     response = getattr(error, "response", None)
     metadata = response.get("ResponseMetadata", {}) if isinstance(response, dict) else {}
     return int(metadata.get("HTTPStatusCode", 0))
+
+
+def metadata(answer: dict[str, Any]) -> dict[str, str]:
+    """User metadata by lower-case name: some servers return them capitalised."""
+    return {name.lower(): value for name, value in answer.get("Metadata", {}).items()}
 
 
 @contextmanager
@@ -122,6 +141,11 @@ def _cause(error: Exception, url: str, endpoint_url: str | None) -> str:
             )
         case exceptions.ClientError():
             return _server_cause(error, url, where)
+        case exceptions.IncompleteReadError() | exceptions.ResponseStreamingError():
+            return (
+                f"answers of {where} keep breaking off ({error}). Check the network and any proxy, "
+                f"and try again; finished work is safe."
+            )
         case exceptions.HTTPClientError() | exceptions.ConnectionError():
             return (
                 f"the endpoint {where} cannot be reached ({error}). Start the server, check "
@@ -140,10 +164,22 @@ def _server_cause(error: Exception, url: str, where: str) -> str:
                 f"there is no bucket {bucket!r} at {where}. Create it "
                 f"(aws s3 mb s3://{bucket}) or correct VOLTX_STORE."
             )
-        case "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken":
+        case "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired":
+            return (
+                f"the credentials have expired ({code}). Renew them in the file of AWS_PROFILE, "
+                f"which is read again by itself, or set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY "
+                f"and AWS_SESSION_TOKEN and start again; finished work is safe."
+            )
+        case _ if code in REFUSED_CREDENTIALS:
             return (
                 f"{where} does not accept the credentials ({code}). Correct AWS_ACCESS_KEY_ID, "
                 f"AWS_SECRET_ACCESS_KEY and, for temporary ones, AWS_SESSION_TOKEN."
+            )
+        case "RequestTimeTooSkewed":
+            return (
+                f"the clocks of this machine and of {where} are {_apart(error)} apart. Set this "
+                f"machine's clock (timedatectl set-ntp true) and start again; finished work is "
+                f"safe."
             )
         case "EntityTooLarge" | "QuotaExceeded" | "XMinioStorageFull" | "InsufficientStorage":
             return f"the bucket is full ({code}). Free space in {bucket!r} or raise its quota."
@@ -159,3 +195,14 @@ def _server_cause(error: Exception, url: str, where: str) -> str:
     if status >= 500:
         return f"{where} keeps failing ({error}). Try again later; finished work is safe."
     return f"{where} refused: {error}."
+
+
+def _apart(error: Exception) -> str:
+    """How far the server's clock, as its answer tells, is from ours."""
+    headers = getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    try:
+        theirs = parsedate_to_datetime(headers["date"]).replace(tzinfo=UTC)  # always GMT
+    except (KeyError, ValueError, TypeError):
+        return "too far"
+    minutes = abs((datetime.now(UTC) - theirs).total_seconds()) / 60
+    return f"{minutes:.0f} minutes"

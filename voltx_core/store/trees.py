@@ -14,6 +14,7 @@ from pathlib import Path
 from voltx_core.errors import StoreError
 from voltx_core.store.digest import sha256_file
 from voltx_core.store.keys import check_key
+from voltx_core.store.landing import part_name
 from voltx_core.store.manifest import FileEntry, tree
 from voltx_core.store.objects import CorruptObjectError, MissingObjectError, Store
 
@@ -75,10 +76,10 @@ def download(store: Store, prefix: str, files: dict[str, FileEntry], into: Path)
             raise gone(store, f"{prefix}/{name}", entry) from error
 
     into.mkdir(parents=True, exist_ok=True)
-    for path in into.rglob("*"):
-        if not path.is_dir() and path.relative_to(into).as_posix() not in files:
-            path.unlink()
+    begun = {part_name(entry.sha256) for entry in files.values()}
+    _remove_strays(into, files, begun)
     for_each(fetch, files)
+    _remove_strays(into, files, set())
 
 
 def replace_folder(into: Path, fill: Callable[[Path], None]) -> None:
@@ -118,6 +119,15 @@ def for_each(do: Callable[[str], None], names: Iterable[str]) -> None:
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+def _remove_strays(folder: Path, files: dict[str, FileEntry], begun: set[str]) -> None:
+    """Remove what is neither one of ``files`` nor named as a ``begun`` fetch of one."""
+    for path in folder.rglob("*"):
+        if path.is_dir() or path.relative_to(folder).as_posix() in files:
+            continue
+        if path.name not in begun:
+            path.unlink()
 
 
 def _holds(store: Store, key: str, entry: FileEntry) -> bool:
