@@ -33,6 +33,8 @@ PAUSE_S = (0.5, 5.0)
 FAULT_RATE = 0.02
 """Share of the requests to the store that are spoiled."""
 LOOK_S = 0.1
+SETTINGS = {"compute.threads_alone": 1}
+"""Threads that wait for each other are no part of this, and slow on a machine with other work."""
 CORRUPT = "corrupt in the store"
 
 Digests = dict[str, dict[str, str]]
@@ -111,7 +113,7 @@ class Disturbed:
 
 def _undisturbed(timeout_s: float) -> Digests:
     with aside() as there:
-        run, _ = there.start()
+        run, _ = there.start(overrides=SETTINGS)
         there.complete(run, timeout_s=timeout_s)
         return _digests(there.workspace)
 
@@ -124,7 +126,7 @@ def _disturbed(kills: int, seed: int, timeout_s: float, out: Console) -> Disturb
         interval_s, runs = 0.0, 0
         while len(made) < kills:  # a run that ends early is followed by a forced one
             force = list(graph.specs()) if runs else []
-            run, run_id = there.graph.start(force=force)
+            run, run_id = there.graph.start(overrides=SETTINGS, force=force)
             striker, runs = Striker(there, run, run_id), runs + 1
             while len(made) < kills and not striker.ended():
                 _pause(draw.uniform(*PAUSE_S), striker)

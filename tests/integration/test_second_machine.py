@@ -28,7 +28,7 @@ pytestmark = pytest.mark.integration
 POOLS = ("voltx-cpu", "voltx-gpu")
 HERE = "10.213.7.1"
 """Address of the machine of the graph, for the others."""
-LONG = {"translator.steps": 1_500, "checkpoint.interval_s": 1.0}
+LONG = {"translator.steps": 200, "checkpoint.interval_s": 1.0, "compute.threads_alone": 1}
 """Enough to be killed in the middle of it."""
 
 
