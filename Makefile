@@ -21,6 +21,7 @@ setup: $(STAMP)  ## Create .venv and install voltx with pinned dependencies (doe
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "voltx needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V 2>&1). Set PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Setting up $(VENV), once; the packages take about a minute..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "Could not create $(VENV): on Debian/Ubuntu run 'apt-get install python3-venv'"; exit 1; }
 	@$(BIN)/python -m pip install -q uv 2>/dev/null || true
@@ -29,6 +30,7 @@ $(STAMP): pyproject.toml constraints.txt
 	else \
 	  $(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'; \
 	fi
+	@echo "$(VENV) is ready."
 	@touch $@
 
 run: $(STAMP)  ## Train the whole graph on the embedded data and write the report

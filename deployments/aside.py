@@ -1,28 +1,33 @@
-"""Services of voltx in a temporary folder, for measurements that must not touch a project."""
+"""Services of voltx in a folder of their own, for measurements that must not touch a project."""
 
 import os
 import platform
-import shutil
+import signal
+import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from deployments.local import Up, bring_up, take_down
+from deployments.departure import take_down
+from deployments.local import Up, bring_up
 from voltx_core.errors import StageError
+from voltx_core.stages.runs import RunRecord
 from voltx_core.stages.workspace import Workspace
 
-LEFT_OUT = ("PREFECT_API_URL", "VOLTX_DATA_DIR")
-"""A measurement has a server and data of its own."""
+LEFT_OUT = ("PREFECT_API_URL", "VOLTX_DATA_DIR", "VOLTX_HOME", "VOLTX_STORE")
+"""A measurement has a server, data and a store of its own."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Aside:
-    """A home and a store in a temporary folder, with services up for them."""
+    """A project folder with a home and a store, and services up for it."""
 
+    folder: Path
     environ: dict[str, str]
     services: Up
 
@@ -30,9 +35,13 @@ class Aside:
     def home(self) -> Path:
         return Path(self.environ["VOLTX_HOME"])
 
-    @property
+    @cached_property
     def workspace(self) -> Workspace:
         return Workspace.open(environ=self.environ)
+
+    def record(self, run_id: str, stage: str) -> dict[str, Any]:
+        """How a stage of a run is doing."""
+        return RunRecord(self.workspace.artifacts, run_id).of(stage)
 
     def start(self, **parameters: Any) -> tuple[Any, str]:
         """Ask for a run of the tiny graph; its flow run id and its run id."""
@@ -65,18 +74,37 @@ class Aside:
 
 
 @contextmanager
-def aside(environ: Mapping[str, str] = os.environ) -> Iterator[Aside]:
-    """Home and store in a temporary folder; server and workers there end with the block."""
-    folder = tempfile.mkdtemp(prefix="voltx-bench-")
-    own = {name: value for name, value in environ.items() if name not in LEFT_OUT}
-    own |= {"VOLTX_HOME": f"{folder}/home", "VOLTX_STORE": f"{folder}/store"}
-    Path(own["VOLTX_HOME"]).mkdir()
-    try:
-        up = bring_up(lambda _: None, project=Path(own["VOLTX_HOME"]), environ=own)
-        yield Aside(own, up)
-    finally:
-        take_down(lambda _: None, environ=own)
-        shutil.rmtree(folder, ignore_errors=True)
+def aside(
+    environ: Mapping[str, str] = os.environ,
+    *,
+    folder: Path | None = None,
+    serve: Sequence[str] | None = None,
+    listen: str | None = None,
+    **changes: str,
+) -> Iterator[Aside]:
+    """A project in a folder; its server and workers end with the block.
+
+    Args:
+        environ: Everything but server, data, home and store is taken from here.
+        folder: Of the project; a temporary one, which goes with the block, by default.
+        serve: Pools that are served, all of one machine by default.
+        listen: Address of the server, loopback by default.
+        changes: Variables of the environment, such as VOLTX_STORE.
+    """
+    with tempfile.TemporaryDirectory(
+        prefix="voltx-bench-", ignore_cleanup_errors=True
+    ) as temporary:
+        there = folder or Path(temporary)
+        own = {name: value for name, value in environ.items() if name not in LEFT_OUT}
+        own |= {"VOLTX_HOME": str(there / ".voltx"), "VOLTX_STORE": str(there / "store"), **changes}
+        # Asked to end by SIGTERM, the block is left like any other: nothing stays behind.
+        earlier = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        try:
+            up = bring_up(lambda _: None, serve=serve, listen=listen, project=there, environ=own)
+            yield Aside(there, own, up)
+        finally:
+            take_down(lambda _: None, environ=own)
+            signal.signal(signal.SIGTERM, earlier)
 
 
 def environment() -> dict[str, Any]:

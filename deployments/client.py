@@ -68,10 +68,36 @@ def cancel_runs(client: "SyncPrefectClient", why: str) -> list[str]:
 
 
 def living_graphs(client: "SyncPrefectClient") -> "list[FlowRun]":
-    """Runs of the graph that are at work or have crashed."""
+    """Runs of the graph that are being started, are at work, or have crashed."""
     from prefect.client.schemas.objects import StateType
 
-    return _runs(client, StateType.RUNNING, StateType.CRASHED, flows=PARENTS)
+    return _runs(client, StateType.PENDING, StateType.RUNNING, StateType.CRASHED, flows=PARENTS)
+
+
+def polls(client: "SyncPrefectClient", pool: str, since: datetime) -> bool:
+    """Whether a worker of the pool was heard after a moment; not when the server is silent."""
+    import httpx
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    try:
+        workers = client.read_workers_for_work_pool(pool)
+    except (httpx.TransportError, PrefectHTTPStatusError):
+        return False
+    heard = [worker.last_heartbeat_time for worker in workers]
+    return any(moment is not None and moment > since for moment in heard)
+
+
+def missing_pools(client: "SyncPrefectClient", names: Sequence[str]) -> list[str]:
+    """Which of these work pools the server does not have."""
+    from prefect.exceptions import ObjectNotFound
+
+    missing = []
+    for name in names:
+        try:
+            client.read_work_pool(name)
+        except ObjectNotFound:
+            missing.append(name)
+    return missing
 
 
 def _runs(

@@ -1,21 +1,21 @@
-"""Bringing the services of a project up and taking them down."""
+"""Bringing the services of a project up."""
 
 import hashlib
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from deployments import settings_file
-from deployments.pools import CONTROL, Layout, pools
-from deployments.processes import stop, wait
+from deployments.departure import stop_services
+from deployments.pools import CONTROL, Layout, pools, served
 from deployments.services import (
     ENDING,
+    EVERYWHERE,
+    LOOPBACK,
     Running,
     Wanted,
     exclusive,
@@ -25,15 +25,12 @@ from deployments.services import (
     store_url,
 )
 from deployments.supervisor import healthy
-from voltx_core.errors import ConfigError, StageError, StoreError
-from voltx_core.stages.workspace import Workspace
+from voltx_core.errors import ConfigError, StageError
 
 START_S = 180.0
 """A server on a cold disk migrates its database for a while."""
 ENOUGH_ENDS = 3
 PORTS_TRIED = 3
-LEAVE_S = 30.0
-"""Time for stages to save and leave; cloud machines give the same notice."""
 
 Tell = Callable[[str], None]
 
@@ -64,7 +61,8 @@ class Up:
 def bring_up(
     tell: Tell,
     *,
-    layout: Layout | None = None,
+    serve: Sequence[str] | None = None,
+    listen: str | None = None,
     project: Path | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Up:
@@ -72,7 +70,9 @@ def bring_up(
 
     Args:
         tell: Told what takes time.
-        layout: Whether this machine runs every stage; by default as it is up, else it does.
+        serve: Pools that this machine works for, see ``pools.served``; by default as it is up,
+            else all of one machine. Without the control pool it joins a server elsewhere.
+        listen: Address that our own server listens on; by default as it is up, else loopback.
         project: Folder that relative paths of runs count from; the current one by default.
         environ: Where VOLTX_HOME, VOLTX_STORE and PREFECT_API_URL are looked up.
 
@@ -84,14 +84,15 @@ def bring_up(
     with exclusive(home):
         running = Running.load(home)
         if running is not None and running.alive():
-            _same(running.wanted, layout, environ)
+            _same(running.wanted, serve, listen, environ)
             (home / ENDING).unlink(missing_ok=True)  # a `voltx down` that was broken off
             wanted, found = running.wanted, "supervisor" in running.alive()
         else:
-            wanted, found = _want(home, layout or "one", project or Path.cwd(), environ), False
+            wanted = _want(home, serve, listen or LOOPBACK, project or Path.cwd(), environ)
+            found = False
         try:
             if not found:
-                wanted = _start(home, wanted, tell)
+                wanted = _start(home, wanted, tell, environ)
             elif not _await_server(home, wanted):
                 raise StageError(
                     f"Port {wanted.port} belongs to another program now. Run `voltx down`, then "
@@ -101,73 +102,21 @@ def bring_up(
             running = _await_services(home)
         except BaseException:
             if not found:
-                _stop_services(home)
+                stop_services(home)
             raise
         reachable = settings_file.write(Path(wanted.project), wanted.api_url)
     return Up(running=running, started=not found, reachable=reachable)
 
 
-def take_down(tell: Tell, *, environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Stop what `voltx up` started here, and nothing else.
-
-    Stages are asked first: they save their progress and leave, and the next run goes on there.
-
-    Returns:
-        What was stopped, as words for the user; empty when nothing ran.
-    """
-    home = home_folder(environ)
-    with exclusive(home):
-        running = Running.load(home)
-        if running is None:
-            return []
-        alive = running.alive()
-        stopped: list[str] = []
-        (home / ENDING).touch()  # from here on nothing is revived, until the next start
-        ours = running.wanted.port is not None  # a shared server has runs of other machines
-        ours = ours and bool(alive) and healthy(running.wanted.api_url)
-        if ours:
-            _pause_pools(home, running.wanted, tell)
-        runs = [child for name in alive if name == "worker" for child in alive[name].children()]
-        if runs:
-            tell(f"Asking {len(runs)} running processes to save and leave...")
-            for process in runs:
-                process.send(signal.SIGTERM)
-            left = wait(runs, timeout_s=LEAVE_S)
-            if not left:
-                stop(runs, grace_s=0.0)
-            saved = (
-                "progress is saved"
-                if left
-                else f"killed after {LEAVE_S:.0f} s; their last checkpoints are intact"
-            )
-            stopped.append(f"{len(runs)} processes of a run ({saved})")
-        if ours:
-            for name in _cancel_runs(running.wanted, tell):
-                stopped.append(f"run {name}")
-                _record_end(name, running.wanted, environ, tell)
-        stopped += _stop_services(home)
-        settings_file.remove(Path(running.wanted.project))
-        (home / ENDING).unlink()
-    return stopped
-
-
-def _stop_services(home: Path) -> list[str]:
-    """Supervisor first: it ends the others in order and would only start them again."""
-    running = Running.load(home)
-    alive = running.alive() if running else {}
-    if "supervisor" in alive:
-        stop([alive["supervisor"]], grace_s=40.0)
-    stop(alive.values(), grace_s=10.0)
-    for name in ("up.json", "registered"):
-        (home / name).unlink(missing_ok=True)
-    return [f"{name} (pid {identity.pid})" for name, identity in alive.items()]
-
-
-def _same(wanted: Wanted, layout: Layout | None, environ: Mapping[str, str]) -> None:
+def _same(
+    wanted: Wanted, serve: Sequence[str] | None, listen: str | None, environ: Mapping[str, str]
+) -> None:
     """Refuse to run with workers that look at another store or serve other pools."""
     differences = []
-    if layout is not None and wanted.pools != _served(layout):
-        differences.append(f"pools are {_served(layout)}, theirs are {wanted.pools}")
+    if serve is not None and wanted.pools != tuple(serve):
+        differences.append(f"pools are {', '.join(serve)}, theirs {', '.join(wanted.pools)}")
+    if listen is not None and wanted.port is not None and wanted.listen != listen:
+        differences.append(f"the server shall listen on {listen}, theirs does on {wanted.listen}")
     if wanted.store != store_url(environ):
         differences.append(f"VOLTX_STORE is {store_url(environ)}, theirs is {wanted.store}")
     if wanted.settings != passed_on(environ):
@@ -180,31 +129,44 @@ def _same(wanted: Wanted, layout: Layout | None, environ: Mapping[str, str]) -> 
         )
 
 
-def _want(home: Path, layout: Layout, project: Path, environ: Mapping[str, str]) -> Wanted:
+def _want(
+    home: Path,
+    serve: Sequence[str] | None,
+    listen: str,
+    project: Path,
+    environ: Mapping[str, str],
+) -> Wanted:
     given = environ.get("PREFECT_API_URL")
+    serve = served("one") if serve is None else tuple(serve)
+    if not given and CONTROL not in serve:
+        raise ConfigError(
+            f"A worker for {', '.join(serve)} needs a server to work for. Set PREFECT_API_URL to "
+            "what `voltx up --pools several --listen ADDRESS` said on the machine of the graph."
+        )
     if given and not healthy(given):
         raise ConfigError(
             f"PREFECT_API_URL names {given}, where no Prefect server answers. Start it, or unset "
             "the variable and voltx starts a server of its own."
         )
-    port = None if given else free_port()
+    port = None if given else free_port(listen)
     return Wanted(
         project=str(project),
         home=str(home),
         store=store_url(environ),
-        api_url=given or f"http://127.0.0.1:{port}/api",
+        api_url=given or _api_url(listen, port),
         port=port,
-        pools=_served(layout),
+        pools=serve,
         settings=passed_on(environ),
+        listen=listen,
     )
 
 
-def _served(layout: Layout) -> tuple[str, ...]:
-    """Pools that this machine serves."""
-    return pools("one") if layout == "one" else (CONTROL,)
+def _api_url(listen: str, port: int | None) -> str:
+    """Where this machine reaches its own server."""
+    return f"http://{LOOPBACK if listen == EVERYWHERE else listen}:{port}/api"
 
 
-def _start(home: Path, wanted: Wanted, tell: Tell) -> Wanted:
+def _start(home: Path, wanted: Wanted, tell: Tell, environ: Mapping[str, str]) -> Wanted:
     """Start the supervisor and wait for the server; on another port if somebody was faster.
 
     Returns:
@@ -221,16 +183,16 @@ def _start(home: Path, wanted: Wanted, tell: Tell) -> Wanted:
             if wanted.port is not None
             else f"Starting workers for the Prefect server at {wanted.api_url}..."
         )
-        _start_supervisor(home)
+        _start_supervisor(home, environ)
         if _await_server(home, wanted):
             return wanted
-        _stop_services(home)
-        port = free_port()
-        wanted = replace(wanted, port=port, api_url=f"http://127.0.0.1:{port}/api")
+        stop_services(home)
+        port = free_port(wanted.listen)
+        wanted = replace(wanted, port=port, api_url=_api_url(wanted.listen, port))
     raise StageError(f"Other programs took {PORTS_TRIED} ports away before the server had them.")
 
 
-def _start_supervisor(home: Path) -> None:
+def _start_supervisor(home: Path, environ: Mapping[str, str]) -> None:
     with (home / "logs" / "supervisor.log").open("ab") as file:
         subprocess.Popen(
             (sys.executable, "-m", "deployments.supervisor", str(home)),
@@ -238,6 +200,7 @@ def _start_supervisor(home: Path) -> None:
             stdout=file,
             stderr=subprocess.STDOUT,
             cwd=home,
+            env={**environ, "VOLTX_HOME": str(home)},
             start_new_session=True,
         )
 
@@ -263,17 +226,32 @@ def _await_server(home: Path, wanted: Wanted) -> bool:
 
 
 def _register(home: Path, wanted: Wanted, tell: Tell) -> None:
-    """Register what is not registered yet, or was registered by other code."""
+    """Register what is not registered yet, or was registered by other code.
+
+    That is for the machine of the graph; one that joins finds its pools there.
+    """
     stamp = home / "registered"
-    layout: Layout = "one" if wanted.pools == _served("one") else "several"
+    layout: Layout = "one" if wanted.pools == served("one") else "several"
     definition = f"{wanted.api_url} {layout} {definition_digest()}"
-    fresh = not stamp.exists() or stamp.read_text() != definition
-    if fresh:
+    if stamp.exists() and stamp.read_text() == definition:
+        return
+    if CONTROL in wanted.pools:
         from deployments.registration import register
 
         tell("Registering pools and deployments...")
         register(wanted.api_url, layout)
-        stamp.write_text(definition)
+    else:
+        from deployments.client import connect, missing_pools
+
+        with connect(wanted.api_url) as client:
+            missing = missing_pools(client, wanted.pools)
+        if missing:
+            raise ConfigError(
+                f"The server at {wanted.api_url} has no pool {' or '.join(missing)}. It has those "
+                "of several machines after `voltx up --pools several` there; their names are "
+                f"{', '.join(pools('several')[1:])}."
+            )
+    stamp.write_text(definition)
 
 
 def definition_digest() -> str:
@@ -322,45 +300,3 @@ def _silent(home: Path, service: str, what: str) -> str:
         f"The {service} did not start ({what}). The end of {log}:\n{quoted}\n"
         "Run `voltx down` and try again, or `voltx doctor` to check this machine."
     )
-
-
-def _record_end(run_id: str, wanted: Wanted, environ: Mapping[str, str], tell: Tell) -> None:
-    """Write down that the run has ended, for those who watch it."""
-    outcome = {
-        "state": "cancelled",
-        "why": "stopped by `voltx down`; run again to go on",
-        "finished_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "report": None,
-    }
-    try:
-        artifacts = Workspace.open(wanted.store, environ=environ).artifacts
-        artifacts.put_json(f"runs/{run_id}/outcome.json", outcome)
-    except StoreError as error:
-        tell(str(error))
-
-
-def _pause_pools(home: Path, wanted: Wanted, tell: Tell) -> None:
-    """No worker takes another run; registering at the next `voltx up` lets them again."""
-    from prefect.client.schemas.actions import WorkPoolUpdate
-
-    from deployments.client import connect
-
-    (home / "registered").unlink(missing_ok=True)
-    try:
-        with connect(wanted.api_url) as client:
-            for pool in wanted.pools:
-                client.update_work_pool(pool, WorkPoolUpdate(is_paused=True))
-    except Exception as error:  # the services end all the same
-        tell(f"Could not pause the work pools: {error}")
-
-
-def _cancel_runs(wanted: Wanted, tell: Tell) -> list[str]:
-    """Mark the runs that the user stopped, so that the next `voltx up` does not revive them."""
-    from deployments.client import cancel_runs, connect
-
-    try:
-        with connect(wanted.api_url) as client:
-            return cancel_runs(client, "Stopped by `voltx down`; run again to go on.")
-    except Exception as error:  # the services end all the same
-        tell(f"Could not mark the runs as cancelled: {error}")
-        return []

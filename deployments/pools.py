@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 from voltx_core.stages.contract import Pool
 
-CONTROL = "control"
+CONTROL, CPU = "control", "voltx-cpu"
+ENTRY = "tasks.process"
+"""Module that every run is started with."""
 Layout = Literal["one", "several"]
 
 
@@ -19,7 +21,7 @@ def pool_of(wanted: Pool, layout: Layout) -> str:
         wanted: What the stage's spec asks for.
         layout: ``one`` machine serves every stage, or each kind of machine has its own pool.
     """
-    return "voltx-cpu" if layout == "one" else f"voltx-{wanted}"
+    return CPU if layout == "one" else f"voltx-{wanted}"
 
 
 def pools(layout: Layout) -> tuple[str, ...]:
@@ -28,11 +30,16 @@ def pools(layout: Layout) -> tuple[str, ...]:
     return (CONTROL, *dict.fromkeys(pool_of(kind, layout) for kind in kinds))
 
 
+def served(layout: Layout) -> tuple[str, ...]:
+    """Pools that the machine of the graph works for: all of them, or its own only."""
+    return pools("one") if layout == "one" else (CONTROL,)
+
+
 def job_template() -> dict[str, Any]:
     """How a worker starts the process of a run: our own entry."""
     from prefect.workers.process import ProcessWorker
 
     template: dict[str, Any] = ProcessWorker.get_default_base_job_template()
-    template["job_configuration"]["command"] = "python -m tasks.process"
+    template["job_configuration"]["command"] = f"python -m {ENTRY}"
     template["variables"]["properties"].pop("command", None)
     return template

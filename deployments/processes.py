@@ -77,6 +77,25 @@ class Identity:
         return [child for child in found if child is not None]
 
 
+def of_home(home: Path, module: str = "") -> list[Identity]:
+    """Processes that were started for a home, whoever their parents are by now.
+
+    Args:
+        home: Their VOLTX_HOME.
+        module: Only those that `python -m` runs this module in.
+    """
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("VOLTX_HOME") != str(home):
+                continue
+            if module in ("", *process.cmdline()) and (identity := Identity.of(process.pid)):
+                found.append(identity)
+        except (psutil.Error, OSError):  # it ended, or is somebody else's
+            continue
+    return found
+
+
 def stop(identities: Iterable[Identity], *, grace_s: float) -> list[Identity]:
     """End processes: SIGTERM, and SIGKILL for those left after ``grace_s`` seconds.
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from deployments.pools import CONTROL, Layout, job_template, pool_of, pools
+from deployments.pools import CONTROL, CPU, Layout, job_template, pool_of, pools
 from tasks.process import WARM
 from voltx_core.stages import graph
 
@@ -37,11 +37,20 @@ def register(api_url: str, layout: Layout) -> None:
 
     with temporary_settings({PREFECT_API_URL: api_url}), get_client(sync_client=True) as client:
         for pool in pools(layout):
-            _pool(client, pool)
-        _deployment(client, voltx, "full", "flows.full.voltx", CONTROL, voltx.description)
-        _deployment(
-            client, vincigpt, "train", "flows.vincigpt.vincigpt", CONTROL, vincigpt.description
-        )
+            _pool(client, pool, layout)
+        for graph_flow, name, entrypoint in (
+            (voltx, "full", "flows.full.voltx"),
+            (vincigpt, "train", "flows.vincigpt.vincigpt"),
+        ):
+            _deployment(
+                client,
+                graph_flow,
+                name,
+                entrypoint,
+                CONTROL,
+                graph_flow.description,
+                job_variables={"env": {WARM: "prefect"}},
+            )
         flow_id = client.create_flow(stage)
         for spec in graph.specs().values():
             _deployment(
@@ -62,17 +71,17 @@ def _environment(spec: "StageSpec") -> dict[str, str]:
 
     A stage that runs alone uses every core, and its many short parallel sections lose a third of
     their speed if a thread sleeps after each. How long a thread waits awake is fixed when torch is
-    loaded, so such a stage is worth a process that starts cold.
+    loaded, so such a stage loads torch itself.
     """
-    return {"GOMP_SPINCOUNT": "100000"} if spec.alone else {WARM: "1"}
+    return {"GOMP_SPINCOUNT": "100000", WARM: "prefect"} if spec.alone else {WARM: "torch"}
 
 
-def _pool(client: "SyncPrefectClient", name: str) -> None:
+def _pool(client: "SyncPrefectClient", name: str, layout: Layout) -> None:
     from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
     from prefect.exceptions import ObjectAlreadyExists
 
     template = job_template()
-    limit = None if name == CONTROL else _limit(name)
+    limit = None if name == CONTROL else _limit(name, layout)
     description = "The graph itself." if name == CONTROL else "Stages, each in its own process."
     try:
         client.create_work_pool(
@@ -91,9 +100,9 @@ def _pool(client: "SyncPrefectClient", name: str) -> None:
         )
 
 
-def _limit(pool: str) -> int | None:
-    """Stages at once: one a core here; on rented machines their workers decide."""
-    return os.cpu_count() if pool == "voltx-cpu" else None
+def _limit(pool: str, layout: Layout) -> int | None:
+    """Stages at once: one a core on one machine; of several each decides for itself."""
+    return os.cpu_count() if pool == CPU and layout == "one" else None
 
 
 def _deployment(

@@ -18,16 +18,16 @@ from tasks.pulse import Listener, key_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.objects import FlowRun, StateType
 
     from voltx_core.store import ArtifactStore
 
 logger = logging.getLogger("voltx_core.revival")
 
-LOOK_S = 5.0
+LOOK_S = 1.0
 LIVES = 20
 """A graph that dies this often does not die by chance."""
-GRACE_S = 5.0
+GRACE_S = 2.0
 """A crash this recent may be the first half of somebody's cancelling."""
 
 
@@ -43,37 +43,52 @@ class Reviver:
         self, artifacts: "ArtifactStore", clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._artifacts, self._clock = artifacts, clock
-        self._listeners: dict[UUID, Listener] = {}
+        self._listeners: dict[tuple[UUID, str, StateType], Listener] = {}
         self._crashed: dict[UUID, float] = {}
 
     def dead(self, runs: "Iterable[FlowRun]") -> "list[FlowRun]":
-        """Which of these running or crashed graphs shall be scheduled again now."""
+        """Which of these pending, running or crashed graphs shall be scheduled again now."""
         now, found = self._clock(), []
         for run in runs:
             if run.run_count >= LIVES or run.state is None:
                 continue
             if run.state.is_crashed():
-                self._listeners.pop(run.id, None)
                 if now - self._crashed.setdefault(run.id, now) >= GRACE_S:
                     found.append(run)
-            elif run.state.is_running():
-                self._crashed.pop(run.id, None)
-                if run.id not in self._listeners:
-                    key = key_of(run.name, "graph")
-                    self._listeners[run.id] = Listener(self._artifacts, key, clock=self._clock)
-                if self._listeners[run.id].silent():
-                    found.append(run)
+                continue
+            self._crashed.pop(run.id, None)
+            listener = self._listener(run)
+            # Nobody beats yet for a run that no worker has taken, or one of another kind.
+            if listener.silent() if run.state.is_running() else listener.lost():
+                found.append(run)
         return found
 
+    def _listener(self, run: "FlowRun") -> Listener:
+        """One for each name and state: a run gets its full name, and its voice, as it begins."""
+        assert run.state is not None
+        life = (run.id, run.name, run.state.type)
+        if life not in self._listeners:
+            self._listeners[life] = Listener(
+                self._artifacts,
+                key_of(run.name, "graph"),
+                flow_run=str(run.id),
+                clock=self._clock,
+            )
+        return self._listeners[life]
+
     def revive(self, client: "SyncPrefectClient", run: "FlowRun") -> None:
-        """Schedule a graph again."""
+        """Schedule a graph again, unless it has ended meanwhile."""
         from prefect.states import AwaitingRetry
 
-        self._listeners.pop(run.id, None)
+        for life in [life for life in self._listeners if life[0] == run.id]:
+            del self._listeners[life]
         self._crashed.pop(run.id, None)
+        state = client.read_flow_run(run.id).state
+        if state is not None and state.is_final() and not state.is_crashed():
+            return
         logger.warning("Run %s died; it goes on where it was", run.name)
-        state: Any = AwaitingRetry(message="It had died; it goes on where it was.")
-        client.set_flow_run_state(run.id, state, force=True)
+        again: Any = AwaitingRetry(message="It had died; it goes on where it was.")
+        client.set_flow_run_state(run.id, again, force=True)
 
 
 def start_reviving() -> threading.Thread:

@@ -16,12 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from deployments.processes import Identity
+from tasks.process import RUN_LOG
 from voltx_core.errors import ConfigError
 from voltx_core.stages.workspace import DEFAULT_HOME, DEFAULT_STORE
 
 PREFERRED_PORT = 4200
 ENDING = "ending"
 """File in the home while `voltx down` is at work: nothing is revived meanwhile."""
+LEAVE_S = 30.0
+"""Time for stages to save and leave; cloud machines give the same notice."""
+LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 PASSED_ON = ("VOLTX_DATA_DIR", "VOLTX_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 """Variables that change what runs do; a change of one needs new workers."""
 
@@ -41,6 +45,8 @@ class Wanted:
     """Work pools served by this machine."""
     settings: dict[str, str] = field(default_factory=dict)
     """The variables of ``PASSED_ON`` that are set."""
+    listen: str = LOOPBACK
+    """Address that our own server listens on."""
 
     @property
     def ui_url(self) -> str:
@@ -116,6 +122,7 @@ def environment(wanted: Wanted) -> dict[str, str]:
         "VOLTX_HOME": wanted.home,
         "VOLTX_STORE": wanted.store,
         "VOLTX_PROJECT": wanted.project,
+        RUN_LOG: str(home / "logs" / "worker.log"),
         "OMP_NUM_THREADS": "1",
         "OMP_WAIT_POLICY": "PASSIVE",
         "DO_NOT_TRACK": "1",
@@ -138,17 +145,25 @@ def environment(wanted: Wanted) -> dict[str, str]:
     return env
 
 
-def free_port() -> int:
-    """The usual port of Prefect if nobody has it, else any free one; loopback only."""
+def free_port(address: str = LOOPBACK) -> int:
+    """The usual port of Prefect if nobody has it, else any free one.
+
+    Raises:
+        ConfigError: No port is free, or the address is none of this machine.
+    """
     for port in (PREFERRED_PORT, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
+                probe.bind((address, port))
+            except OSError as error:
+                refused = error
                 continue
             return int(probe.getsockname()[1])
-    raise ConfigError("No loopback port is free; close some connections and try again.")
+    raise ConfigError(
+        f"No server can listen on {address} ({refused}). `ip address` lists the addresses of this "
+        "machine; if it is one of them, close some connections and try again."
+    )
 
 
 @contextlib.contextmanager

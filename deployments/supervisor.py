@@ -6,7 +6,6 @@ supervisor that takes them over.
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from deployments.processes import Identity, stop
-from deployments.services import Running, Wanted, environment, write_json
+from deployments.services import ENDING, LEAVE_S, Running, Wanted, environment, write_json
 
 CHECK_S = 0.25
-LONGEST_PAUSE_S = 30.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 STEADY_S = 10.0
 """A service that ran this long starts again at once."""
+KILLED = (-signal.SIGKILL, -signal.SIGTERM)
+"""And so does one that somebody ended: that is no mistake of its own."""
 
 
 @dataclass(slots=True)
@@ -35,21 +36,19 @@ class Service:
     command: Sequence[str]
     ready: Callable[[], bool]
     """Whether what it needs is there, so that starting it makes sense."""
-    taken: Callable[[int], bool] = lambda _: False
-    """Whether the process with this pid has left the service for a run."""
     identity: Identity | None = None
     started: float = 0.0
-    pause_s: float = 0.5
+    pause_s: float = FIRST_PAUSE_S
     not_before: float = 0.0
     early_ends: int = 0
-    """How often in a row it ended before it was steady."""
+    """How often in a row it ended by itself before it was steady."""
 
 
 def services(wanted: Wanted) -> list[Service]:
     """What shall run, in the order of starting."""
     wished = []
     if wanted.port is not None:
-        address = ("--host", "127.0.0.1", "--port", str(wanted.port))
+        address = ("--host", wanted.listen, "--port", str(wanted.port))
         command = (sys.executable, "-m", "prefect", "server", "start", *address)
         wished.append(Service("server", command, ready=lambda: True))
     worker = (sys.executable, "-m", "deployments.worker", *wanted.pools)
@@ -57,25 +56,9 @@ def services(wanted: Wanted) -> list[Service]:
     wished.append(
         Service("worker", worker, ready=lambda: registered.exists() and healthy(wanted.api_url))
     )
-    if len(wanted.pools) > 1:  # stages run here
-        reserve = Reserve(Path(wanted.home) / "warm")
-        command = (sys.executable, "-m", "tasks.warm", str(reserve.folder))
-        wished.append(Service("reserve", command, ready=registered.exists, taken=reserve.taken))
+    warm = (sys.executable, "-m", "tasks.warm", str(Path(wanted.home) / "warm"))
+    wished.append(Service("reserve", warm, ready=registered.exists))
     return wished
-
-
-class Reserve:
-    """Notices that the warm process has taken a run: its socket was there and no longer is."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._listened: set[int] = set()
-
-    def taken(self, pid: int) -> bool:
-        if (self.folder / f"{pid}.sock").exists():
-            self._listened.add(pid)
-            return False
-        return pid in self._listened
 
 
 def healthy(api_url: str, *, timeout_s: float = 2.0) -> bool:
@@ -110,37 +93,36 @@ class _Keeper:
         earlier = Running.load(home)
         for service in self._services:
             identity = earlier.services.get(service.name) if earlier else None
-            if service.name == "reserve" and not (identity and identity.alive()):
-                shutil.rmtree(home / "warm", ignore_errors=True)  # sockets of dead processes
             if identity and identity.alive():  # an earlier supervisor was killed, this one lives
                 service.identity = identity
         self._publish()
 
     def look(self) -> None:
-        now = time.monotonic()
-        for pid, child in list(self._children.items()):
-            if child.poll() is not None:
-                del self._children[pid]
+        now, ending = time.monotonic(), (self._home / ENDING).exists()
+        ends = {pid: code for pid, c in self._children.items() if (code := c.poll()) is not None}
+        for pid in ends:
+            del self._children[pid]
         for service in self._services:
-            if service.identity and service.taken(service.identity.pid):
-                service.identity = None
             if service.identity and service.identity.alive():
                 continue
             if service.identity:
                 self._note(f"{service.name} (pid {service.identity.pid}) ended")
-                steady = now - service.started >= STEADY_S
+                killed = ends.get(service.identity.pid) in KILLED
+                steady = killed or now - service.started >= STEADY_S
                 service.early_ends = 0 if steady else service.early_ends + 1
-                service.pause_s = 0.5 if steady else min(service.pause_s * 2, LONGEST_PAUSE_S)
+                service.pause_s = (
+                    FIRST_PAUSE_S if steady else min(service.pause_s * 2, LONGEST_PAUSE_S)
+                )
                 service.not_before = now + service.pause_s
                 service.identity = None
                 self._publish()
-            if now >= service.not_before and service.ready():
+            if not ending and now >= service.not_before and service.ready():
                 self._start(service)
 
     def end(self) -> None:
         for service in reversed(self._services):
             if service.identity:
-                stop([service.identity], grace_s=15.0)
+                stop([service.identity], grace_s=LEAVE_S + 5.0)  # a worker waits for its runs
         (self._home / "up.json").unlink(missing_ok=True)
         self._note("ended")
 

@@ -14,16 +14,16 @@ from prefect.states import Crashed, Pending
 
 from tasks.ghosts import PLACEHOLDER
 from tasks.outages import patiently
-from tasks.pulse import SILENCE_S, Listener
+from tasks.pulse import Listener
 from tasks.run import Run
 from voltx_core.stages.contract import StageSpec
 
-POLL_S = (0.5, 5.0)
+POLL_S = (0.25, 5.0)
 POLL_SHARE = 0.02
 """A look costs the server 10 ms, so looks get rarer with age: an end is seen 2 % late at most."""
 LATE_S = 60.0
 """Waiting for a worker this long is worth a word."""
-START_S = 300.0
+START_S = 120.0
 """From taken by a worker to running; a cold disk imports slowly."""
 
 
@@ -115,8 +115,8 @@ def follow(
             since, known = clock(), state.type
             pulse.restart()
         waited_s = clock() - since
-        if state.is_running() and pulse.silent():
-            return _declare_crashed(client, child, f"No sign of life for {SILENCE_S:.0f} s.")
+        if (state.is_running() and pulse.silent()) or (state.is_pending() and pulse.lost()):
+            return _declare_crashed(client, child, pulse.why())
         if state.is_pending() and waited_s > START_S:
             return _declare_crashed(client, child, f"Did not start within {START_S:.0f} s.")
         if state.is_scheduled() and waited_s > LATE_S and not late:
@@ -130,6 +130,10 @@ def follow(
 
 
 def _declare_crashed(client: SyncPrefectClient, child: UUID, why: str) -> State:
+    # It may have ended in between, and a process says how it ended before it goes.
+    found = patiently(lambda: client.read_flow_run(child)).state
+    if found is not None and found.is_final():
+        return found
     state: State = Crashed(message=why)
     patiently(lambda: client.set_flow_run_state(child, state, force=True))
     return state

@@ -11,6 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 
 from tasks.dispatch import Waits, reason
+from tasks.outages import insistently
 from tasks.run import Run
 from voltx_core.errors import StageError
 from voltx_core.stages.runs import RunRecord
@@ -30,21 +31,21 @@ def conclude(run: Run, *stages: Waits) -> None:
     for future in futures:
         future.wait()
         states.append(future.state)
-    mistake = _mistake(run, states)
+    mistake = insistently(lambda: _mistake(run, states))
     outcome: dict[str, Any] = {
         "state": "failed" if mistake else "completed",
         "why": mistake,
         "started_at": run.asked_at,
         "finished_at": _now(),
     }
-    artifacts = Workspace.open().artifacts
-    artifacts.put_json(f"runs/{run.run_id}/outcome.json", outcome)  # the report reads it
+    artifacts, key = Workspace.open().artifacts, f"runs/{run.run_id}/outcome.json"
+    insistently(lambda: artifacts.put_json(key, outcome))  # the report reads it
     written = None
     if run.rehearse_s is None:
         written = report.with_options(task_run_name="report")(run, return_state=True)
     place = written.result() if written is not None and written.is_completed() else None
     outcome |= {"finished_at": _now(), "report": place}
-    artifacts.put_json(f"runs/{run.run_id}/outcome.json", outcome)
+    insistently(lambda: artifacts.put_json(key, outcome))
     if mistake:
         raise StageError(mistake)
     if written is not None:
@@ -56,7 +57,8 @@ def report(run: Run) -> str:
     """Write the report of the run and link it; returns where it is."""
     from voltx_core.report.report_card import write_report
 
-    path = Path(write_report(run.run_id, Workspace.open())).absolute()
+    workspace = Workspace.open()
+    path = Path(insistently(lambda: write_report(run.run_id, workspace))).absolute()
     folder = path if path.is_dir() else path.parent
     page = folder / "report.html"
     create_link_artifact(link=page.as_uri(), link_text=str(page), key="report")

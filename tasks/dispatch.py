@@ -8,6 +8,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from typing import Any, TypeVar
@@ -20,12 +21,13 @@ from prefect.futures import PrefectFuture
 from prefect.states import Cancelled, Completed
 
 from tasks import children
+from tasks.outages import insistently
 from tasks.pulse import Listener, key_of
 from tasks.run import Run
 from voltx_core.errors import StageError, StoreError
 from voltx_core.stages import graph
 from voltx_core.stages.contract import StageSpec
-from voltx_core.stages.lifecycle import execute
+from voltx_core.stages.lifecycle import Finished, execute
 from voltx_core.stages.planning import plan
 from voltx_core.stages.runs import RunRecord
 from voltx_core.stages.workspace import Workspace
@@ -42,6 +44,9 @@ ATTEMPTS = 3
 CRASHES = 8
 """The same for processes that vanished: machines are taken away, and that is no error."""
 BACK_OFF_S = (2.0, 20.0)
+"""Between failures; what fails may need a moment to mend."""
+CRASH_PAUSE_S = (0.0, 1.0, 5.0, 10.0)
+"""Between crashes in one place: a process that was killed has nothing to wait for at first."""
 INTERRUPTED = "Interrupted"
 REFUSED = "Refused"
 """Name of a final state: settings or data are wrong, and trying again would not mend them."""
@@ -74,18 +79,23 @@ def dispatch(run: Run, name: str) -> State[Any]:
     """
     spec = graph.specs()[name]
     workspace = Workspace.open()
-    if run.rehearse_s is None and name not in run.force and _committed(run, name, workspace):
-        # No process for what is done: execute() only reads the report and notes the reuse.
-        reused = execute(name, run.config(), workspace, run_id=run.run_id)
-        return Completed(name="Reused", message=f"committed {reused.manifest.created_at}")
+    if run.rehearse_s is None and name not in run.force:
+        reused = insistently(partial(_reuse, run, name, workspace))
+        if reused is not None:
+            return Completed(name="Reused", message=f"committed {reused.manifest.created_at}")
     record = RunRecord(workspace.artifacts, run.run_id)
 
     def note(**facts: str) -> None:
         record.stage(name, **facts)
 
+    def queue() -> None:
+        if record.of(name).get("state") != "running":  # of an earlier life of the parent
+            note(state="queued", why="waits for a worker of its pool to be free")
+
     with get_client(sync_client=True) as client:
 
         def attempt(number: int) -> State[Any]:
+            _outlive(queue)
             child = children.start(client, children.Attempt(run, spec, number))
             pulse = Listener(workspace.artifacts, key_of(run.run_id, name), flow_run=str(child))
             return children.follow(client, child, pulse=pulse, warn=logger.warning)
@@ -95,7 +105,7 @@ def dispatch(run: Run, name: str) -> State[Any]:
             saved = workspace.artifacts.progress_steps(name, fingerprint) if fingerprint else ()
             return max(saved, default=0)
 
-        return persist(spec, attempt, note=note, reached=reached, sleep=time.sleep)
+        return persist(spec, attempt, note=note, reached=reached, sleep=time.sleep, age=_age_s)
 
 
 def persist(
@@ -105,6 +115,7 @@ def persist(
     note: Callable[..., None],
     reached: Callable[[], int],
     sleep: Callable[[float], None],
+    age: Callable[[State[Any]], float],
 ) -> State[Any]:
     """Try until the stage is done, cancelled, or has failed too often in one place.
 
@@ -118,6 +129,8 @@ def persist(
         note: Writes state and reason into the record of the stage.
         reached: Sequence number of the newest checkpoint, 0 without any.
         sleep: Between attempts.
+        age: Seconds since a state was entered: a restarted parent finds attempts that ended long
+            ago, and need not pause after them again.
 
     Raises:
         StageError: Too many attempts ended in one place; quotes the last error and says what to
@@ -157,11 +170,16 @@ def persist(
             why = _why(spec, errors)
             _outlive(partial(note, state="failed", why=errors[-1]))
             raise StageError(why)
-        pause_s = BACK_OFF_S[min(len(errors), len(BACK_OFF_S)) - 1]
+        pauses = CRASH_PAUSE_S if state.is_crashed() else BACK_OFF_S
+        pause_s = max(0.0, pauses[min(len(errors), len(pauses)) - 1] - age(state))
         soon = f"in {pause_s:.0f} s, after: {errors[-1]}"
         _outlive(partial(note, state="retrying", why=soon))
         sleep(pause_s)
     raise AssertionError("count() never ends")
+
+
+def _age_s(state: State[Any]) -> float:
+    return max(0.0, (datetime.now(UTC) - state.timestamp).total_seconds())
 
 
 def _outlive(call: Callable[[], T]) -> T | None:
@@ -181,12 +199,15 @@ def reason(state: State[Any]) -> str:
     return text.removeprefix("StageError: ")
 
 
-def _committed(run: Run, name: str, workspace: Workspace) -> bool:
+def _reuse(run: Run, name: str, workspace: Workspace) -> Finished | None:
+    """The result of a stage, when there is one already; that needs no process of its own."""
     record = RunRecord(workspace.artifacts, run.run_id)
     settled = {n: f for n, f in record.fingerprints().items() if n != name}
     ancestry = graph.select(only=[name])
     planned = plan(run.config(), workspace.artifacts, stages=ancestry, pinned=settled)
-    return planned[name].manifest is not None
+    if planned[name].manifest is None:
+        return None
+    return execute(name, run.config(), workspace, run_id=run.run_id)
 
 
 def _why(spec: StageSpec, errors: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Calls to the Prefect API that outlive a server that is down for a while."""
+"""Calls to the Prefect server and to the store that outlive an outage."""
 
 import logging
 import time
@@ -8,11 +8,15 @@ from typing import TypeVar
 import httpx
 from prefect.exceptions import PrefectHTTPStatusError
 
+from voltx_core.errors import StoreError
+
 T = TypeVar("T")
 
 logger = logging.getLogger("voltx_core.prefect")
 
 LONGEST_PAUSE_S = 10.0
+STORE_PAUSES_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
+"""Besides what the store itself tries again."""
 
 
 def patiently(call: Callable[[], T], *, sleep: Callable[[float], None] = time.sleep) -> T:
@@ -37,6 +41,23 @@ def patiently(call: Callable[[], T], *, sleep: Callable[[float], None] = time.sl
             if waited:
                 logger.info("The Prefect server answers again")
             return answer
+
+
+def insistently(call: Callable[[], T], *, sleep: Callable[[float], None] = time.sleep) -> T:
+    """Call the store again when it fails, with growing pauses for a minute in all.
+
+    For what a whole graph depends on; a stage that fails is tried again as a whole.
+
+    Raises:
+        StoreError: It failed every time.
+    """
+    for pause_s in STORE_PAUSES_S:
+        try:
+            return call()
+        except StoreError as error:
+            logger.warning("Once more in %.0f s: %s", pause_s, error)
+            sleep(pause_s)
+    return call()
 
 
 def _passing(error: Exception) -> bool:

@@ -1,8 +1,8 @@
 """Entry of every process a worker starts for a run: `python -m tasks.process`.
 
-It runs Prefect's engine for the flow run named in the environment, in the project's folder. For a
-stage it first asks for a warm process (warm.py), which has imported Prefect and torch already and
-takes the run over at once; this process then only stands in for it: it hands on SIGTERM, dies
+It runs Prefect's engine for the flow run named in the environment, in the project's folder. First
+it asks for a warm process (warm.py), which has imported Prefect, and torch where the run wants it,
+and takes the run over at once; this process then only stands in for it: it hands on SIGTERM, dies
 when it dies, takes it along when it is killed, and ends with its exit code. Without a warm
 process the engine runs right here.
 
@@ -12,6 +12,7 @@ Only the standard library is imported before that is decided.
 import array
 import contextlib
 import json
+import logging
 import os
 import runpy
 import signal
@@ -21,17 +22,20 @@ import threading
 from pathlib import Path
 
 WARM = "VOLTX_WARM"
-"""Set by deployments of stages; the parent flow must not carry torch along."""
+"""Which warm process a deployment wants: ``prefect``, or ``torch`` for what computes at once."""
+RUN_LOG = "VOLTX_RUN_LOG"
+"""File that runs write to instead of their worker's pipe, which would break with the worker."""
+ANSWER_S = 5.0
 
 
 def folder() -> Path:
-    """Where warm processes of this home listen."""
+    """Where the warm processes of this home listen."""
     return Path(os.environ["VOLTX_HOME"]) / "warm"
 
 
-def hand_over() -> int | None:
+def hand_over(name: str) -> int | None:
     """Let a warm process do it; its exit code, or None when there is none."""
-    taken = _connect()
+    taken = _connect(f"{name}.sock")
     if taken is None:
         return None
     connection, pid = taken
@@ -54,28 +58,23 @@ def hand_over() -> int | None:
     return int(said)
 
 
-def _connect() -> tuple[socket.socket, int] | None:
+def _connect(name: str) -> tuple[socket.socket, int] | None:
     """Connect to a warm process; by relative path, because socket paths must be short."""
     here = os.getcwd()
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(ANSWER_S)
     try:
-        names = sorted(os.listdir(folder()))
         os.chdir(folder())
-    except OSError:
-        return None
-    try:
-        for name in (n for n in names if n.endswith(".sock")):
-            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            connection.settimeout(5.0)
-            try:
-                connection.connect(name)
-                if connection.recv(1) == b"!":  # it is ours, nobody else's
-                    connection.settimeout(None)
-                    return connection, int(name.removesuffix(".sock"))
-            except OSError:
-                pass
-            connection.close()
+        connection.connect(name)
+        said = connection.recv(8, socket.MSG_WAITALL)
+        if len(said) == 8:
+            connection.settimeout(None)
+            return connection, int.from_bytes(said, "big")
+    except OSError:  # none was started, it was killed, or it is busy
+        pass
     finally:
         os.chdir(here)
+    connection.close()
     return None
 
 
@@ -85,7 +84,8 @@ def _signal(pid: int) -> None:
 
 
 def run_engine() -> None:
-    """Prefect's engine, as a worker would start it."""
+    """Prefect's engine, as a worker would start it; what the library says reaches the run's log."""
+    logging.getLogger("voltx_core").setLevel(logging.INFO)  # Prefect adds handlers, no level
     sys.argv = sys.argv[:1]
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)
 
@@ -96,11 +96,18 @@ def _import_torch() -> None:
 
 def main() -> None:
     """Go to the project's folder and run, warm or cold."""
+    if log := os.environ.get(RUN_LOG):
+        file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        os.close(file)
     os.chdir(os.environ.get("VOLTX_PROJECT", "."))
-    if os.environ.get(WARM):
-        code = hand_over()
+    wanted = os.environ.get(WARM)
+    if wanted:
+        code = hand_over(wanted)
         if code is not None:
             sys.exit(code)
+    if wanted == "torch":
         # Cold: torch is imported beside the engine, which waits for the server now and then.
         threading.Thread(target=_import_torch, name="import torch", daemon=True).start()
     run_engine()

@@ -26,9 +26,10 @@ from voltx_core.store import ArtifactStore
 
 logger = logging.getLogger("voltx_core.pulse")
 
-INTERVAL_S = 15.0
-SILENCE_S = 90.0
+INTERVAL_S = 10.0
+SILENCE_S = 60.0
 """Six missed beats; rented time is too dear to wait longer."""
+LOOK_S = 5.0
 
 
 def key_of(run_id: str, who: str) -> str:
@@ -44,6 +45,8 @@ class Pulse:
         key: See ``key_of``.
         flow_run: Id of the flow run that this process carries out.
         interval_s: Seconds between two beats.
+        until_relieved: Stop as soon as another process beats for the same flow run: a worker does
+            so for the process that it has only just started.
     """
 
     def __init__(
@@ -53,8 +56,10 @@ class Pulse:
         *,
         flow_run: str | None = None,
         interval_s: float = INTERVAL_S,
+        until_relieved: bool = False,
     ) -> None:
         self._artifacts, self._key, self._interval_s = artifacts, key, interval_s
+        self._until_relieved = until_relieved
         self._identity = {
             "life": uuid4().hex,
             "flow_run": flow_run,
@@ -62,12 +67,13 @@ class Pulse:
             "started": _started(os.getpid()),
             "host": os.uname().nodename,
             "machine": _machine(),
+            "starting": until_relieved,
         }
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"pulse {key}", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self.start()
         return self
 
     def __exit__(
@@ -76,17 +82,32 @@ class Pulse:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._end.set()
+        self.stop()
         self._thread.join(timeout=self._interval_s)
+
+    def start(self) -> None:
+        """Beat from now on, in a thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Beat no more; returns at once."""
+        self._end.set()
 
     def _beat(self) -> None:
         for number in count():
             try:
+                if self._until_relieved and number and self._relieved():
+                    return
                 self._artifacts.put_json(self._key, self._identity | {"beat": number})
             except (StoreError, OSError) as error:
                 logger.warning("Missed a beat: %s", error)
             if self._end.wait(self._interval_s):
                 return
+
+    def _relieved(self) -> bool:
+        beat = self._artifacts.get_json(self._key) or {}
+        mine = beat.get("life") == self._identity["life"]
+        return not mine and beat.get("flow_run") == self._identity["flow_run"]
 
 
 class Listener:
@@ -108,7 +129,7 @@ class Listener:
         *,
         flow_run: str | None = None,
         silence_s: float = SILENCE_S,
-        interval_s: float = INTERVAL_S,
+        interval_s: float = LOOK_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._artifacts, self._key, self._clock = artifacts, key, clock
@@ -119,6 +140,11 @@ class Listener:
     def restart(self) -> None:
         """Count silence from now: the process has only just begun."""
         self._heard_at = self._looked_at = self._clock()
+
+    def lost(self) -> bool:
+        """Whether this very flow run was heard and is silent now."""
+        silent, beat = self.silent(), self._heard
+        return silent and beat is not None and beat.get("flow_run") == self._flow_run
 
     def silent(self) -> bool:
         """Whether nothing was heard for too long; a store that does not answer proves nothing."""
@@ -133,6 +159,12 @@ class Listener:
             if beat != self._heard:
                 self._heard, self._heard_at = beat, now
         return self._ended() or now - self._heard_at >= self._silence_s
+
+    def why(self) -> str:
+        """What makes it look dead."""
+        if self._ended():
+            return "Its process is gone."
+        return f"No sign of life for {self._silence_s:.0f} s."
 
     def _ended(self) -> bool:
         """Whether the process is known to be gone, because it was one of this machine."""

@@ -10,6 +10,7 @@ from typing import Any
 from prefect.runtime import flow_run
 
 from tasks.ghosts import remove_ghosts
+from tasks.outages import insistently
 from tasks.pulse import Pulse, key_of
 from voltx_core.config import VoltxConfig, resolve
 from voltx_core.stages import graph
@@ -84,7 +85,8 @@ def begin(
         remove_ghosts(run.root)
     artifacts = Workspace.open().artifacts
     record = RunRecord(artifacts, run.run_id)
-    if record.read() is None:  # a restarted parent finds the record of its first life
-        record.start(config, stages, flow_run_id=run.root, url=flow_run.ui_url)
-    with Pulse(artifacts, key_of(run.run_id, "graph")):
+    if insistently(record.read) is None:  # a restarted parent finds the record of its first life
+        url = flow_run.ui_url
+        insistently(lambda: record.start(config, stages, flow_run_id=run.root, url=url))
+    with Pulse(artifacts, key_of(run.run_id, "graph"), flow_run=run.root):
         yield run

@@ -1,14 +1,22 @@
-"""A warm process: `python -m tasks.warm FOLDER` imports Prefect and torch and waits for one run.
+"""Warm processes: `python -m tasks.warm FOLDER` imports what runs need and forks one for each.
 
-Imports are most of what starting a stage costs, and they need not wait for the stage before it.
-The supervisor keeps one warm process ready; process.py hands a run over to it. It is spawned
-afresh and never forked, takes exactly one run, and lives no longer than whoever handed it over.
+Imports are most of what starting a run costs. Two processes wait in FOLDER: ``prefect.sock`` has
+imported Prefect and serves graphs, and stages that load torch under settings of their own;
+``torch.sock`` has torch too and serves every other stage. process.py hands a run over to them.
+
+They import and fork, and never run anything themselves: no thread and no OpenMP pool is there
+that a fork could break. A forked process takes exactly one run, and lives no longer than whoever
+handed it over; the run does not need the process that forked it.
 """
 
 import array
+import contextlib
+import ctypes
+import gc
 import importlib
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -19,40 +27,63 @@ from typing import Any
 
 from tasks.process import run_engine
 
-IMPORTS = ("prefect.engine", "prefect.flow_engine", "tasks.stage", "torch")
-"""What every stage needs."""
-STREAMS = 3
+IMPORTS = {
+    "prefect": ("prefect.engine", "prefect.flow_engine", "tasks.stage", "tasks.conclusion"),
+    "torch": ("torch", "boto3"),
+}
+"""What each of the two adds to the one before."""
+LOOK_S = 0.5
+PR_SET_PDEATHSIG = 1
 
 
-def wait(folder: Path) -> socket.socket:
-    """Listen as ``<pid>.sock`` until somebody hands a run over; the socket file goes then."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.chdir(folder)
-    name = f"{os.getpid()}.sock"
+def listen(name: str) -> socket.socket:
+    """A socket in the current folder; a relative name, because socket paths must be short."""
     Path(name).unlink(missing_ok=True)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        listener.bind(name)
-        listener.listen(1)
-        try:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(name)
+    listener.listen(16)
+    return listener
+
+
+def serve(listener: socket.socket, second: int | None = None) -> socket.socket | None:
+    """Fork a process for everybody who connects.
+
+    Args:
+        listener: Where they connect.
+        second: Pid of the other warm process, when it is a child of this one.
+
+    Returns:
+        In each forked process its connection; in this one None, when ``second`` has ended.
+    """
+    while True:
+        ready, _, _ = select.select([listener], [], [], LOOK_S)
+        while True:
+            try:
+                ended, _ = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if ended == 0:
+                break
+            if ended == second:
+                return None
+        if ready:
             connection, _ = listener.accept()
-        finally:
-            Path(name).unlink(missing_ok=True)
-    connection.sendall(b"!")
-    return connection
+            if os.fork() == 0:
+                listener.close()
+                connection.sendall(os.getpid().to_bytes(8, "big"))
+                return connection
+            connection.close()
 
 
 def receive(connection: socket.socket) -> dict[str, Any]:
     """The run: standard streams are taken over, environment and folder are returned."""
     streams = array.array("i")
-    size, ancillary, _, _ = connection.recvmsg(8, socket.CMSG_LEN(STREAMS * streams.itemsize))
+    size, ancillary, _, _ = connection.recvmsg(8, socket.CMSG_LEN(3 * streams.itemsize))
     for level, kind, content in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             streams.frombytes(content[: len(content) - len(content) % streams.itemsize])
-    while len(size) < 8:
-        size += _more(connection, 8 - len(size))
-    job = b""
-    while len(job) < int.from_bytes(size, "big"):
-        job += _more(connection, int.from_bytes(size, "big") - len(job))
+    size += _exactly(connection, 8 - len(size))
+    job = _exactly(connection, int.from_bytes(size, "big"))
     sys.stdout.flush()
     sys.stderr.flush()
     for number, stream in enumerate(streams):
@@ -62,24 +93,59 @@ def receive(connection: socket.socket) -> dict[str, Any]:
     return found
 
 
-def _more(connection: socket.socket, size: int) -> bytes:
-    received = connection.recv(size)
-    if not received:
-        raise SystemExit("whoever handed the run over is gone")
+def _exactly(connection: socket.socket, size: int) -> bytes:
+    received = b""
+    while len(received) < size:
+        more = connection.recv(size - len(received))
+        if not more:
+            raise SystemExit("whoever handed the run over is gone")
+        received += more
     return received
 
 
 def _die_with(connection: socket.socket) -> None:
     """The stand-in was killed: end at once, as it would have."""
-    connection.recv(1)
+    with contextlib.suppress(OSError):
+        connection.recv(1)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main() -> None:
-    """Warm up, wait, and run what is handed over."""
-    for name in IMPORTS:
+def _die_with_parent(parent: int) -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before that was said
+        raise SystemExit("the first warm process is gone")
+
+
+def _import(step: str) -> None:
+    for name in IMPORTS[step]:
         importlib.import_module(name)
-    connection = wait(Path(sys.argv[1]))
+    gc.freeze()  # forked processes share what is never touched
+
+
+def _wait() -> socket.socket:
+    """Serve as both processes; returns in every forked one."""
+    _import("prefect")
+    first = listen("prefect.sock")
+    while True:
+        me = os.getpid()
+        second = os.fork()
+        if second == 0:
+            first.close()
+            _die_with_parent(me)
+            _import("torch")
+            connection = serve(listen("torch.sock"))
+        else:
+            connection = serve(first, second)
+        if connection is not None:
+            return connection
+
+
+def main() -> None:
+    """Warm up, and in every forked process run what is handed over."""
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.chdir(folder)
+    connection = _wait()
     job = receive(connection)
     os.environ.clear()
     os.environ.update(job["environ"])

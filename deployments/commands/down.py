@@ -11,7 +11,7 @@ def down() -> None:
     run goes on from there. Processes are known by pid and start time, so a stranger who got an
     old pid is safe. Results and reports stay.
     """
-    from deployments.local import take_down
+    from deployments.departure import take_down
 
     out = console()
     stopped = take_down(out.print)

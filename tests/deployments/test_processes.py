@@ -5,10 +5,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from deployments.processes import Identity, stop, wait
+from deployments.processes import Identity, of_home, stop, wait
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 STUBBORN = [
@@ -81,3 +82,27 @@ def test_wait_tells_whether_all_ended(sleeper: subprocess.Popen[bytes]) -> None:
 @pytest.mark.parametrize("record", [None, [], {}, {"pid": "7"}, {"started": "x"}])
 def test_what_is_not_a_record_is_no_process(record: object) -> None:
     assert Identity.read(record) is None
+
+
+def test_processes_of_a_home_are_found_whoever_their_parents_are(tmp_path: Path) -> None:
+    home, other = tmp_path / "home", tmp_path / "other"
+    orphan = (
+        "import subprocess, sys; argv = [sys.executable, *sys.argv[1:]]; "
+        "print(subprocess.Popen(argv, stdout=subprocess.DEVNULL).pid)"
+    )
+    made = [
+        subprocess.run(
+            [sys.executable, "-c", orphan, *SLEEP[1:]],
+            env={"VOLTX_HOME": str(folder), "PATH": ""},
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        for folder in (home, other)
+    ]
+    mine, theirs = (Identity.of(int(process.stdout)) for process in made)
+    try:
+        assert of_home(home) == [mine]
+        assert of_home(home, "tasks.process") == []
+        assert of_home(home, SLEEP[1]) == [mine]
+    finally:
+        stop([identity for identity in (mine, theirs) if identity], grace_s=1.0)

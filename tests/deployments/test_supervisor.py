@@ -11,8 +11,7 @@ import pytest
 
 from deployments import supervisor
 from deployments.processes import Identity
-from deployments.services import Running, Wanted, read_json
-from deployments.supervisor import Reserve
+from deployments.services import ENDING, Running, Wanted, read_json
 
 SERVICE = "import time; time.sleep(60)"
 SUPERVISE = """
@@ -87,6 +86,34 @@ def test_a_service_that_is_killed_is_started_again(home: Home) -> None:
     until(lambda: home.service() not in (None, first))
 
 
+def test_a_service_that_is_killed_again_and_again_starts_at_once_every_time(home: Home) -> None:
+    home.supervise()
+    for _ in range(4):
+        service = until(home.service)
+        assert isinstance(service, Identity)
+        service.send(signal.SIGKILL)
+        until(lambda service=service: home.service() not in (None, service))
+
+    running = Running.load(home.folder)
+    assert running is not None
+    assert running.early_ends["server"] == 0  # no pause grows
+
+
+def test_nothing_is_started_again_while_the_end_is_near(home: Home) -> None:
+    home.supervise()
+    service = until(home.service)
+    assert isinstance(service, Identity)
+    (home.folder / ENDING).touch()
+
+    service.send(signal.SIGKILL)
+
+    until(lambda: not service.alive())
+    time.sleep(1.5)
+    assert home.service() is None
+    (home.folder / ENDING).unlink()
+    until(home.service)
+
+
 def test_a_new_supervisor_takes_over_what_runs(home: Home) -> None:
     killed = home.supervise()
     service = until(home.service)
@@ -119,15 +146,6 @@ def test_a_service_that_cannot_start_is_counted(home: Home) -> None:
         return running is not None and running.early_ends["server"] >= 2
 
     assert until(ends)
-
-
-def test_the_reserve_is_taken_when_its_socket_goes(tmp_path: Path) -> None:
-    reserve = Reserve(tmp_path)
-    assert not reserve.taken(7)  # still importing
-    (tmp_path / "7.sock").touch()
-    assert not reserve.taken(7)  # listens
-    (tmp_path / "7.sock").unlink()
-    assert reserve.taken(7)
 
 
 def test_nothing_answers_where_no_server_is() -> None:

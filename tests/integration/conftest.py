@@ -1,51 +1,19 @@
 """Real services for the integration tests: a server and workers in a temporary folder."""
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deployments.local import Up, bring_up, take_down
+from deployments.aside import Aside, aside
 from voltx_core.stages.runs import RunRecord
-from voltx_core.stages.workspace import Workspace
 
 
-@dataclass
-class Project:
-    """A project folder whose services are up."""
-
-    folder: Path
-    environ: dict[str, str]
-    services: Up
-
-    @property
-    def workspace(self) -> Workspace:
-        return Workspace.open(environ=self.environ)
-
-    def start(self, **parameters: Any) -> tuple[Any, str]:
-        """Ask for a run of the graph; its flow run id and run id."""
-        from deployments.client import connect, start_run
-
-        with connect(self.services.api_url) as client:
-            run = start_run(client, "voltx/full", {"preset": "tiny", **parameters})
-        return run.id, run.name
-
-    def state(self, flow_run_id: Any) -> dict[str, Any] | None:
-        from deployments.client import connect, final_state
-
-        with connect(self.services.api_url) as client:
-            return final_state(client, flow_run_id)
-
-    def end(self, flow_run_id: Any, *, timeout_s: float) -> dict[str, Any]:
-        """Wait for the end of a run."""
-        found = self.until(lambda: self.state(flow_run_id), timeout_s=timeout_s)
-        assert found is not None
-        return found
+class Project(Aside):
+    """A project folder whose services are up, and what tests ask of it."""
 
     @staticmethod
     def until(look: Callable[[], Any], *, timeout_s: float, pause_s: float = 0.2) -> Any:
@@ -56,22 +24,18 @@ class Project:
             time.sleep(pause_s)
         return found
 
-    def record(self, run_id: str, stage: str) -> dict[str, Any]:
-        return RunRecord(self.workspace.artifacts, run_id).of(stage)
+    def end(self, flow_run_id: Any, *, timeout_s: float) -> dict[str, Any]:
+        """Wait for the end of a run, however it ends."""
+        return dict(self.until(lambda: self.state(flow_run_id), timeout_s=timeout_s))
 
     def rows(self, run_id: str) -> list[dict[str, Any]]:
         return RunRecord(self.workspace.artifacts, run_id).rows()
 
 
 @contextmanager
-def up(folder: Path) -> Iterator[Project]:
-    kept = {k: v for k, v in os.environ.items() if k not in ("PREFECT_API_URL", "VOLTX_DATA_DIR")}
-    environ = kept | {"VOLTX_HOME": str(folder / ".voltx"), "VOLTX_STORE": str(folder / "store")}
-    said: list[str] = []
-    try:
-        yield Project(folder, environ, bring_up(said.append, project=folder, environ=environ))
-    finally:
-        take_down(said.append, environ=environ)
+def up(folder: Path, **options: Any) -> Iterator[Project]:
+    with aside(folder=folder, **options) as made:
+        yield Project(made.folder, made.environ, made.services)
 
 
 @pytest.fixture(scope="session")

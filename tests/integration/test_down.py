@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from deployments import local
-from deployments.local import bring_up, take_down
+from deployments.departure import take_down
+from deployments.local import bring_up
 from deployments.processes import Identity
 from deployments.services import Running
 

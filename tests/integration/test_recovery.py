@@ -25,6 +25,15 @@ def pid_of_running(project: Any, run_id: str, stage: str) -> int | None:
     return record.get("pid") if record.get("state") == "running" else None
 
 
+def beat(project: Any, run_id: str) -> dict[str, Any]:
+    """What the parent flow said last."""
+    return dict(project.workspace.artifacts.get_json(key_of(run_id, "graph")))
+
+
+def service(project: Any, name: str) -> Identity:
+    return Running.load(project.home).services[name]
+
+
 def test_the_whole_graph_runs_each_stage_in_a_process_of_its_own(project: Any) -> None:
     flow_run, run_id = project.start(rehearse_s=0.0)
 
@@ -59,23 +68,47 @@ def test_a_stage_that_is_asked_to_leave_saves_and_is_started_again(project: Any)
     assert project.record(run_id, "data")["pid"] != pid
 
 
-def test_a_worker_that_is_killed_is_replaced_and_the_run_goes_on(project: Any) -> None:
-    flow_run, run_id = project.start(rehearse_s=3.0, until="translator")
-    project.until(lambda: pid_of_running(project, run_id, "data"), timeout_s=120)
-    before = Running.load(Path(project.environ["VOLTX_HOME"])).services["worker"]
+def test_a_worker_that_is_killed_is_replaced_and_its_runs_go_on_meanwhile(project: Any) -> None:
+    flow_run, run_id = project.start(rehearse_s=12.0, until="data")
+    pid = project.until(lambda: pid_of_running(project, run_id, "data"), timeout_s=120)
+    parent = beat(project, run_id)["pid"]
+    before = service(project, "worker")
 
     before.send(signal.SIGKILL)
 
     assert project.end(flow_run, timeout_s=200)["state"] == "completed"
-    after = Running.load(Path(project.environ["VOLTX_HOME"])).services["worker"]
+    record = project.record(run_id, "data")
+    assert record["pid"] == pid
+    assert record["earlier"] == []
+    assert beat(project, run_id)["pid"] == parent
+    after = service(project, "worker")
     assert after != before
     assert after.alive()
+
+
+def test_a_worker_that_is_asked_to_leave_lets_its_runs_save_and_others_go_on(
+    project: Any,
+) -> None:
+    flow_run, run_id = project.start(rehearse_s=25.0, until="data")
+    pid = project.until(lambda: pid_of_running(project, run_id, "data"), timeout_s=120)
+    before = service(project, "worker")
+    stage = Identity.of(pid)
+
+    before.send(signal.SIGTERM)
+
+    project.until(lambda: not before.alive(), timeout_s=60)
+    assert not stage.alive()  # the worker waited for it
+    assert project.end(flow_run, timeout_s=300)["state"] == "completed"
+    record = project.record(run_id, "data")
+    assert record["pid"] != pid
+    assert len(record["earlier"]) == 1
 
 
 def test_the_parent_flow_that_is_killed_goes_on_as_the_same_run(project: Any) -> None:
     flow_run, run_id = project.start(rehearse_s=20.0, until="data")
     pid = project.until(lambda: pid_of_running(project, run_id, "data"), timeout_s=120)
-    parent = project.workspace.artifacts.get_json(key_of(run_id, "graph"))["pid"]
+    project.until(lambda: not beat(project, run_id)["starting"], timeout_s=60)
+    parent = beat(project, run_id)["pid"]
 
     os.kill(parent, signal.SIGKILL)
 
@@ -86,13 +119,36 @@ def test_the_parent_flow_that_is_killed_goes_on_as_the_same_run(project: Any) ->
 
 
 def test_a_server_that_is_killed_comes_back_and_the_run_goes_on(project: Any) -> None:
+    earlier, _ = project.start(rehearse_s=0.0, until="data")
+    assert project.end(earlier, timeout_s=120)["state"] == "completed"
     flow_run, run_id = project.start(rehearse_s=6.0, until="data")
     project.until(lambda: pid_of_running(project, run_id, "data"), timeout_s=120)
-    before = Running.load(Path(project.environ["VOLTX_HOME"])).services["server"]
+    before = service(project, "server")
 
     before.send(signal.SIGKILL)
 
     assert project.end(flow_run, timeout_s=300)["state"] == "completed"
+    assert service(project, "server") != before
+    assert project.state(earlier)["state"] == "completed"  # the same database
+
+
+def test_a_stage_that_fails_the_same_way_three_times_stops_and_says_what_to_do(
+    fresh_project: Any,
+) -> None:
+    project = fresh_project
+    in_the_way = project.home / "work"
+    in_the_way.write_text("not a folder")
+
+    flow_run, _ = project.start(until="data")
+    outcome = project.end(flow_run, timeout_s=300)
+
+    assert outcome["state"] == "failed"
+    assert "Stage 1.0 data failed 3 times with the same error" in outcome["why"]
+    assert "Not a directory" in outcome["why"]
+    assert "`voltx doctor` checks this machine" in outcome["why"]
+    in_the_way.unlink()
+    again, _ = project.start(until="data")
+    assert project.end(again, timeout_s=300)["state"] == "completed"
 
 
 def test_the_plain_prefect_command_finds_the_server_in_the_project(project: Any) -> None:
@@ -124,7 +180,7 @@ def test_up_again_starts_nothing(project: Any) -> None:
 def test_a_dead_supervisor_is_replaced_by_one_that_takes_over(project: Any) -> None:
     from deployments.local import bring_up
 
-    home = Path(project.environ["VOLTX_HOME"])
+    home = project.home
     before = Running.load(home)
     before.supervisor.send(signal.SIGKILL)
     project.until(lambda: not before.supervisor.alive(), timeout_s=10)

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Completed, Pending, Running, Scheduled
 
-from tasks.children import LATE_S, START_S, Attempt, follow
+from tasks.children import LATE_S, POLL_S, START_S, Attempt, follow
 from tasks.pulse import SILENCE_S, Listener, key_of
 from tasks.run import Run
 from voltx_core.stages import graph
@@ -21,6 +21,7 @@ class World:
 
     def __init__(self, states: list[tuple[float, State[Any]]], artifacts: ArtifactStore) -> None:
         self.now, self.states, self.artifacts = 0.0, states, artifacts
+        self.id = str(uuid4())
         self.declared: list[State[Any]] = []
         self.warnings: list[str] = []
         self.slept: list[float] = []
@@ -41,10 +42,12 @@ class World:
             self.artifacts.put_json(key_of("run", "data"), {"beat": self.now})
 
     def follow(self) -> State[Any]:
-        pulse = Listener(self.artifacts, key_of("run", "data"), clock=lambda: self.now)
+        pulse = Listener(
+            self.artifacts, key_of("run", "data"), flow_run=self.id, clock=lambda: self.now
+        )
         return follow(
             self,  # type: ignore[arg-type]
-            uuid4(),
+            UUID(self.id),
             pulse=pulse,
             warn=self.warnings.append,
             sleep=self.sleep,
@@ -64,7 +67,7 @@ def test_the_final_state_is_returned_and_seen_soon(artifacts: ArtifactStore) -> 
     assert world.follow().is_completed()
 
     assert world.now <= 600 * 1.02
-    assert min(world.slept) == 0.5
+    assert min(world.slept) == POLL_S[0]
     assert max(world.slept) <= 5.0
     assert world.declared == []
 
@@ -96,6 +99,35 @@ def test_a_child_that_was_taken_and_never_starts_is_declared_crashed(
 
     assert world.follow().is_crashed()
     assert START_S <= world.now < START_S + 10
+
+
+def test_a_child_whose_worker_is_lost_while_it_is_started_is_declared_crashed(
+    artifacts: ArtifactStore,
+) -> None:
+    world = World([(0, Pending())], artifacts)
+    beat = {"beat": 0, "flow_run": world.id, "machine": "elsewhere"}
+    artifacts.put_json(key_of("run", "data"), beat)
+
+    state = world.follow()
+
+    assert state.is_crashed()
+    assert SILENCE_S <= world.now < START_S
+
+
+def test_a_child_that_ended_just_before_it_would_be_declared_crashed_has_ended(
+    artifacts: ArtifactStore,
+) -> None:
+    class Late(World):
+        def read_flow_run(self, child: Any) -> FlowRun:
+            found = super().read_flow_run(child)
+            if self.now >= SILENCE_S:  # right after this look
+                self.states.append((self.now, Completed()))
+            return found
+
+    world = Late([(0, Running())], artifacts)
+
+    assert world.follow().is_completed()
+    assert world.declared == []
 
 
 def test_a_child_that_somebody_deleted_counts_as_crashed(artifacts: ArtifactStore) -> None:

@@ -8,7 +8,16 @@ import pytest
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Crashed, Failed
 
-from tasks.dispatch import ATTEMPTS, BACK_OFF_S, CRASHES, INTERRUPTED, REFUSED, persist, reason
+from tasks.dispatch import (
+    ATTEMPTS,
+    BACK_OFF_S,
+    CRASH_PAUSE_S,
+    CRASHES,
+    INTERRUPTED,
+    REFUSED,
+    persist,
+    reason,
+)
 from voltx_core.errors import StageError, StoreError
 from voltx_core.stages import graph
 from voltx_core.stages.runs import RunRecord
@@ -32,7 +41,10 @@ def going(states: Sequence[State[Any]]) -> tuple[Callable[[int], State[Any]], li
 
 
 def carry(
-    states: Sequence[State[Any]], record: RunRecord, places: Sequence[int] = ()
+    states: Sequence[State[Any]],
+    record: RunRecord,
+    places: Sequence[int] = (),
+    age_s: float = 0.0,
 ) -> tuple[State[Any], list[int], list[float]]:
     attempt, asked = going(states)
     slept: list[float] = []
@@ -44,16 +56,42 @@ def carry(
         note=lambda **facts: record.stage(spec.name, **facts),
         reached=lambda: next(left, 0),
         sleep=slept.append,
+        age=lambda _: age_s,
     )
     return end, asked, slept
 
 
-def test_a_stage_that_crashes_is_tried_again_after_a_pause(record: RunRecord) -> None:
-    state, asked, slept = carry([Crashed(message="killed"), Completed()], record)
+def test_a_stage_that_is_killed_is_tried_again_at_once_and_later_after_pauses(
+    record: RunRecord,
+) -> None:
+    killed = [Crashed(message="killed")] * 5
+
+    state, asked, slept = carry([*killed, Completed()], record)
 
     assert state.is_completed()
-    assert asked == [1, 2]
-    assert slept == [BACK_OFF_S[0]]
+    assert asked == [1, 2, 3, 4, 5, 6]
+    assert slept == [*CRASH_PAUSE_S, CRASH_PAUSE_S[-1]]
+    assert slept[0] == 0.0
+
+
+def test_a_restarted_parent_does_not_pause_again_after_attempts_of_its_earlier_life(
+    record: RunRecord,
+) -> None:
+    killed = [Crashed(message="killed")] * 5
+
+    _, asked, slept = carry([*killed, Completed()], record, age_s=60.0)
+
+    assert asked == [1, 2, 3, 4, 5, 6]
+    assert slept == [0.0] * 5
+
+
+def test_a_stage_that_fails_is_tried_again_after_a_pause(record: RunRecord) -> None:
+    failures = [Failed(message="first"), Failed(message="second")]
+
+    _, asked, slept = carry([*failures, Completed()], record)
+
+    assert asked == [1, 2, 3]
+    assert slept == list(BACK_OFF_S)
 
 
 def test_a_stage_that_comes_further_every_time_may_crash_any_number_of_times(
@@ -79,7 +117,14 @@ def test_a_store_that_is_away_does_not_end_the_stage() -> None:
         raise StoreError("no answer from the store")
 
     attempt, asked = going([Crashed(message="killed"), Completed()])
-    state = persist(graph.specs()["data"], attempt, note=away, reached=away, sleep=lambda _: None)
+    state = persist(
+        graph.specs()["data"],
+        attempt,
+        note=away,
+        reached=away,
+        sleep=lambda _: None,
+        age=lambda _: 0.0,
+    )
 
     assert state.is_completed()
     assert asked == [1, 2]

@@ -8,7 +8,8 @@ import httpx
 import pytest
 from prefect.exceptions import PrefectHTTPStatusError
 
-from tasks.outages import LONGEST_PAUSE_S, patiently
+from tasks.outages import LONGEST_PAUSE_S, STORE_PAUSES_S, insistently, patiently
+from voltx_core.errors import StoreError
 
 
 @pytest.fixture
@@ -68,3 +69,27 @@ def test_a_server_that_is_not_there_is_waited_for() -> None:
 
     with pytest.raises(KeyError, match="enough"):
         patiently(lambda: ask("http://127.0.0.1:1"), sleep=sleep)
+
+
+def test_a_store_that_fails_now_and_then_is_asked_again() -> None:
+    answers = [StoreError("slow down"), StoreError("slow down"), "manifest"]
+
+    def call() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, StoreError):
+            raise answer
+        return answer
+
+    slept: list[float] = []
+    assert insistently(call, sleep=slept.append) == "manifest"
+    assert slept == list(STORE_PAUSES_S[:2])
+
+
+def test_a_store_that_fails_every_time_is_an_error_in_the_end() -> None:
+    def call() -> str:
+        raise StoreError("no such bucket")
+
+    slept: list[float] = []
+    with pytest.raises(StoreError, match="no such bucket"):
+        insistently(call, sleep=slept.append)
+    assert slept == list(STORE_PAUSES_S)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.pulse import Listener, Pulse, key_of
+from tasks.pulse import SILENCE_S, Listener, Pulse, key_of
 from voltx_core.errors import StoreError
 from voltx_core.store import ArtifactStore, open_store
 
@@ -61,7 +61,7 @@ def test_who_beats_is_not_silent_and_who_stops_is(artifacts: ArtifactStore) -> N
 def test_who_was_never_heard_is_silent_in_the_end(artifacts: ArtifactStore) -> None:
     clock = Clock()
     listener = Listener(artifacts, KEY, clock=clock)
-    clock.now += 89
+    clock.now += SILENCE_S - 1
     assert not listener.silent()
     clock.now += 2
     assert listener.silent()
@@ -108,6 +108,43 @@ def test_the_death_of_an_earlier_attempt_is_not_that_of_this_one(artifacts: Arti
     listener = Listener(artifacts, KEY, flow_run="second", clock=clock)
     clock.now += 16
     assert not listener.silent()
+
+
+def test_who_was_never_heard_cannot_be_lost(artifacts: ArtifactStore) -> None:
+    clock = Clock()
+    listener = Listener(artifacts, KEY, flow_run="first", clock=clock)
+    clock.now += 10 * SILENCE_S
+    assert not listener.lost()
+
+    artifacts.put_json(KEY, {"beat": 0, "flow_run": "first", "machine": "elsewhere"})
+    clock.now += 16
+    assert not listener.lost()
+    clock.now += SILENCE_S
+    assert listener.lost()
+    assert "No sign of life" in listener.why()
+
+
+def test_a_worker_beats_for_a_run_until_the_run_does_so_itself(artifacts: ArtifactStore) -> None:
+    worker = Pulse(artifacts, KEY, flow_run="first", interval_s=0.05, until_relieved=True)
+    worker.start()
+    taken = beat_of(artifacts)
+    with Pulse(artifacts, KEY, flow_run="first", interval_s=0.05):
+        worker._thread.join(timeout=10)
+        assert not worker._thread.is_alive()
+    found = artifacts.get_json(KEY)
+    assert found["flow_run"] == taken["flow_run"]
+    assert found["life"] != taken["life"]
+
+
+def test_a_worker_is_not_relieved_by_the_attempt_before(artifacts: ArtifactStore) -> None:
+    artifacts.put_json(KEY, {"beat": 7, "flow_run": "first", "life": "another"})
+    worker = Pulse(artifacts, KEY, flow_run="second", interval_s=0.02, until_relieved=True)
+    worker.start()
+    deadline = time.monotonic() + 10
+    while (beat := artifacts.get_json(KEY)).get("beat", 0) < 3 or beat["flow_run"] == "first":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    worker.stop()
 
 
 def test_a_living_process_of_this_machine_is_not_given_up(artifacts: ArtifactStore) -> None:

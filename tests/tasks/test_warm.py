@@ -6,20 +6,29 @@ is the code that runs in production.
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from deployments.processes import Identity
+
 ENGINE = """
-import os, signal, sys, time
+import ctypes, logging, os, signal, sys, time
 how = os.environ.get("HOW", "0")
 if how == "wait":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
-print("engine in", os.getpid(), "at", os.getcwd(), "for", os.environ["WHO"], flush=True)
+spin = ctypes.CDLL(None).getenv
+spin.restype = ctypes.c_char_p
+print(
+    "engine in", os.getpid(), "at", os.getcwd(), "for", os.environ["WHO"],
+    "torch:", "torch" in sys.modules, "spin:", spin(b"GOMP_SPINCOUNT"),
+    "level:", logging.getLogger("voltx_core.lifecycle").getEffectiveLevel(), flush=True
+)
 if how == "wait":
     time.sleep(60)
 if how == "die":
@@ -44,23 +53,39 @@ class Bench:
 
     def environ(self, **more: str) -> dict[str, str]:
         path = os.pathsep.join([str(self.folder / "site"), *sys.path])
-        own = {"VOLTX_HOME": str(self.folder), "PYTHONPATH": path, "VOLTX_WARM": "1"}
+        own = {"VOLTX_HOME": str(self.folder), "PYTHONPATH": path, "VOLTX_WARM": "torch"}
         return {**os.environ, **own, "VOLTX_PROJECT": str(self.folder), **more}
 
     def warm(self) -> "subprocess.Popen[str]":
-        """A warm process that listens."""
+        """The first of the two warm processes, when both listen."""
         code = (
-            "import sys; from tasks import warm; warm.IMPORTS = ('prefect.engine', 'torch'); "
-            "warm.main()"
+            "import sys; from tasks import warm; "
+            "warm.IMPORTS = {'prefect': ('prefect.engine',), 'torch': ('torch',)}; warm.main()"
         )
         process = self._start([sys.executable, "-c", code, str(self.folder / "warm")])
-        socket = self.folder / "warm" / f"{process.pid}.sock"
+        self.until(lambda: self._connects("prefect") and self._connects("torch"))
+        return process
+
+    def _connects(self, name: str) -> bool:
+        """Whether a warm process answers; the run it forks for this is given up at once."""
+        here = os.getcwd()
+        os.chdir(self.folder)
+        try:
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(10)
+                probe.connect(f"warm/{name}.sock")
+                return len(probe.recv(8)) == 8
+        except OSError:
+            return False
+        finally:
+            os.chdir(here)
+
+    @staticmethod
+    def until(look: Callable[[], object]) -> None:
         deadline = time.monotonic() + 30
-        while not socket.exists():
-            assert process.poll() is None, process.communicate()
+        while not look():
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        return process
 
     def run(self, **more: str) -> "subprocess.Popen[str]":
         """What a worker starts for a run."""
@@ -93,15 +118,64 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         process.communicate()
 
 
-def test_the_warm_process_runs_it_and_its_words_and_code_come_back(bench: Bench) -> None:
+def ran_in(said: str) -> int:
+    """Pid of the process that ran the engine."""
+    return int(said.partition("engine in ")[2].split()[0])
+
+
+def alive(pid: int) -> bool:
+    return Identity.of(pid) is not None
+
+
+def test_a_forked_process_runs_it_and_its_words_and_code_come_back(bench: Bench) -> None:
     warm = bench.warm()
     run = bench.run(HOW="3")
 
     said, _ = run.communicate(timeout=60)
 
-    assert f"engine in {warm.pid} at {bench.folder} for a stage" in said
+    assert ran_in(said) not in (warm.pid, run.pid)
+    assert f"at {bench.folder} for a stage" in said
+    assert "level: 20" in said  # what the library says is not lost
     assert run.returncode == 3
-    assert warm.wait(timeout=10) == 0
+    assert warm.poll() is None
+
+
+def test_a_run_writes_to_its_log_itself_where_there_is_one(bench: Bench) -> None:
+    bench.warm()
+    log = bench.folder / "runs.log"
+
+    said, _ = bench.run(VOLTX_RUN_LOG=str(log)).communicate(timeout=60)
+
+    assert said == ""
+    assert "engine in" in log.read_text()
+
+
+def test_any_number_of_runs_is_taken_at_once(bench: Bench) -> None:
+    bench.warm()
+    runs = [bench.run() for _ in range(3)]
+
+    pids = {ran_in(run.communicate(timeout=60)[0]) for run in runs}
+
+    assert len(pids) == 3
+    assert pids.isdisjoint(run.pid for run in runs)
+
+
+def test_torch_is_there_only_for_who_wants_it(bench: Bench) -> None:
+    bench.warm()
+
+    with_it = bench.run().communicate(timeout=60)[0]
+    without = bench.run(VOLTX_WARM="prefect").communicate(timeout=60)[0]
+
+    assert "torch: True" in with_it
+    assert "torch: False" in without
+
+
+def test_settings_of_a_run_are_there_before_torch_is_loaded(bench: Bench) -> None:
+    bench.warm()
+
+    said = bench.run(VOLTX_WARM="prefect", GOMP_SPINCOUNT="7").communicate(timeout=60)[0]
+
+    assert "spin: b'7'" in said
 
 
 def test_without_a_warm_process_it_runs_right_here(bench: Bench) -> None:
@@ -109,7 +183,8 @@ def test_without_a_warm_process_it_runs_right_here(bench: Bench) -> None:
 
     said, _ = run.communicate(timeout=60)
 
-    assert f"engine in {run.pid}" in said
+    assert ran_in(said) == run.pid
+    assert "level: 20" in said
     assert run.returncode == 4
 
 
@@ -117,24 +192,43 @@ def test_a_socket_that_a_killed_process_left_is_passed_over(bench: Bench) -> Non
     warm = bench.warm()
     warm.kill()
     warm.wait(timeout=10)
+    bench.until(lambda: not bench._connects("torch"))  # the second goes with the first
 
     run = bench.run()
 
-    assert f"engine in {run.pid}" in run.communicate(timeout=60)[0]
+    assert ran_in(run.communicate(timeout=60)[0]) == run.pid
     assert run.returncode == 0
 
 
-def test_one_warm_process_takes_one_run_the_other_runs_cold(bench: Bench) -> None:
+def test_a_run_goes_on_when_the_warm_processes_are_killed(bench: Bench) -> None:
     warm = bench.warm()
-    first, second = bench.run(), bench.run()
+    run = bench.run(HOW="wait")
+    assert run.stdout is not None
+    assert "engine in" in run.stdout.readline()
+    warm.kill()
+    warm.wait(timeout=10)
+    bench.until(lambda: not bench._connects("torch"))
 
-    said = [process.communicate(timeout=60)[0] for process in (first, second)]
+    run.terminate()
 
-    assert sum(f"engine in {warm.pid}" in text for text in said) == 1
-    assert first.returncode == second.returncode == 0
+    assert run.wait(timeout=30) == 7
 
 
-def test_a_warm_process_that_is_killed_looks_killed_to_the_worker(bench: Bench) -> None:
+def test_the_second_warm_process_is_started_again(bench: Bench) -> None:
+    warm = bench.warm()
+    me = Identity.of(warm.pid)
+    assert me is not None
+    bench.until(lambda: len(me.children()) == 1)
+    second = me.children()[0]
+
+    second.send(signal.SIGKILL)
+
+    bench.until(lambda: bench._connects("torch") and second not in me.children())
+    run = bench.run()
+    assert ran_in(run.communicate(timeout=60)[0]) != run.pid
+
+
+def test_a_run_that_is_killed_looks_killed_to_the_worker(bench: Bench) -> None:
     bench.warm()
     run = bench.run(HOW="die")
 
@@ -144,7 +238,7 @@ def test_a_warm_process_that_is_killed_looks_killed_to_the_worker(bench: Bench) 
 
 
 def test_sigterm_is_handed_on(bench: Bench) -> None:
-    warm = bench.warm()
+    bench.warm()
     run = bench.run(HOW="wait")
     assert run.stdout is not None
     assert "engine in" in run.stdout.readline()
@@ -152,15 +246,14 @@ def test_sigterm_is_handed_on(bench: Bench) -> None:
     run.terminate()
 
     assert run.wait(timeout=30) == 7
-    assert warm.wait(timeout=10) == 0
 
 
-def test_killing_the_stand_in_takes_the_warm_process_along(bench: Bench) -> None:
-    warm = bench.warm()
+def test_killing_the_stand_in_takes_the_run_along(bench: Bench) -> None:
+    bench.warm()
     run = bench.run(HOW="wait")
     assert run.stdout is not None
-    assert "engine in" in run.stdout.readline()
+    pid = ran_in(run.stdout.readline())
 
     run.kill()
 
-    assert warm.wait(timeout=30) == -signal.SIGKILL
+    bench.until(lambda: not alive(pid))

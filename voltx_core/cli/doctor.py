@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +21,8 @@ MARKS: dict[State, str] = {
     "warning": "[yellow]![/]",
     "failed": "[bold red]✗[/]",
 }
+CHECKS = "voltx.checks"
+"""Entry points of other packages: functions that yield a ``Check`` for each finding."""
 LEAST_PYTHON = (3, 11)
 LEAST_MEMORY_GIB, LEAST_DISK_GIB = 4, 2
 """What the laptop preset needs with room to spare."""
@@ -84,6 +87,7 @@ def examine(store: str | None = None) -> Iterator[Check]:
         ("Languages", _languages),
         ("Data", _data),
         ("Server", _server),
+        *((point.name, point.load()) for point in entry_points(group=CHECKS)),
     )
     for name, look in parts:
         try:

@@ -17,7 +17,19 @@ COMMANDS = {
     "doctor": "voltx_core.cli.doctor:doctor",
     "bench": "voltx_core.cli.bench:bench",
 }
-ORDER = ("run", "status", "report", "generate", "judge", "plan", "doctor", "up", "down", "bench")
+ORDER = (
+    "run",
+    "status",
+    "report",
+    "generate",
+    "judge",
+    "plan",
+    "doctor",
+    "up",
+    "worker",
+    "down",
+    "bench",
+)
 """Most wanted first; commands of other packages follow."""
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 STYLES = {
     "waiting": "dim",
+    "queued": "cyan",
     "running": "bold cyan",
     "retrying": "bold yellow",
     "interrupted": "yellow",
@@ -150,7 +151,7 @@ class _Lines:
         now = time.monotonic()
         for row in rows:
             name, state = row["name"], row["state"]
-            changed = self._known.get(name, "waiting") != state
+            changed = self._known.get(name, "waiting") != state != "queued"
             due = state == "running" and now - self._told.get(name, now) >= LINE_S
             if changed or due:
                 self._known[name], self._told[name] = state, now

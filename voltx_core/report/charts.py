@@ -18,6 +18,7 @@ STATE_COLOURS = {
     "retrying": "var(--c4)",
     "cancelled": "var(--c4)",
     "waiting": "var(--line)",
+    "queued": "var(--line)",
 }
 KIND_COLOURS = {"model": "var(--c1)", "ablation": "var(--muted)", "baseline": "var(--c2)"}
 

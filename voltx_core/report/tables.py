@@ -25,6 +25,7 @@ TONES: dict[str, Tone] = {
     "failed": "bad",
     "blocked": "bad",
     "waiting": "quiet",
+    "queued": "quiet",
 }
 PARTS = {
     "stage.preflight": "checks before the start",
