@@ -231,9 +231,9 @@ def test_a_task_survives_json():
     ("spec", "message"),
     [
         ([["nonsense", None]], "does not exist"),
-        ([["add_each", 99]], "does not suit"),
+        ([["add_each", 100]], "takes one from 2 to 99"),
         ([["add_each", None]], "does not suit"),
-        ([["sum", 3]], "does not suit"),
+        ([["sum", 3]], "it takes none"),
         ([["sum", None], ["upper", None]], "takes text"),
         ([], "1 to 3 steps"),
         ("sum", "is not a list"),

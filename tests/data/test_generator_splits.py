@@ -7,9 +7,10 @@ from collections import Counter
 from itertools import chain, combinations
 
 import pytest
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
+from voltx_core.config import resolve
 from voltx_core.data.generator import FAMILIES, SplitCounts, generate_problems, task_of
+from voltx_core.data.generator.families.constants import WIDE
 from voltx_core.data.generator.splits import (
     BUCKETS,
     DEPTH_WEIGHTS,
@@ -19,6 +20,7 @@ from voltx_core.data.generator.splits import (
 )
 from voltx_core.data.problem import Problem
 from voltx_core.errors import DataError
+from voltx_core.translator.tokenizer import CodeTokenizer
 
 COUNTS = SplitCounts(
     train=900,
@@ -43,6 +45,10 @@ def everything(problems: dict[str, list[Problem]]) -> list[Problem]:
 
 def compositions(split: list[Problem]) -> set[str]:
     return {p.traits["composition"] for p in split}
+
+
+def constants(problem: Problem) -> set[int | None]:
+    return {constant for _, constant in problem.traits["task_spec"]}
 
 
 def test_every_split_has_the_asked_size(problems):
@@ -207,21 +213,20 @@ def test_asking_for_more_than_exists_is_refused_clearly():
         generate_problems(0, greedy)
 
 
-def test_solutions_fit_64_tokens_of_a_small_vocabulary(problems):
+def test_solutions_fit_the_decoder_of_the_laptop_preset(problems):
+    config = resolve("laptop").translator
     texts = [text for p in problems["train"] for text in (p.query, p.solution)]
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    trainer = trainers.BpeTrainer(
-        vocab_size=1024,
-        show_progress=False,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        special_tokens=["<pad>", "<unk>", "<bos>", "<eos>"],
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    lengths = [len(tokenizer.encode(p.solution).ids) for split in problems.values() for p in split]
-    assert max(lengths) <= 62  # <bos> and <eos> make it 64
-    digits = [tokenizer.token_to_id(str(k)) for k in range(10)]
-    assert None not in digits
+    tokenizer = CodeTokenizer.train(texts, config.vocabulary)
+    longest = max(tokenizer.lengths([p.solution for p in everything(problems)]))
+    assert longest <= config.decoder_tokens - 2
+
+
+def test_constants_of_two_digits_occur_in_training_alone(problems):
+    wide = {
+        split: [p for p in found if constants(p) & set(WIDE)] for split, found in problems.items()
+    }
+    assert len(wide.pop("train")) > 0.1 * COUNTS.train
+    assert not any(wide.values())
 
 
 def test_another_language_asks_the_same_tasks(problems):

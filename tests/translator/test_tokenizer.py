@@ -28,6 +28,13 @@ def test_padding_is_masked_and_sentinels_frame_the_text() -> None:
     assert mask[0].sum() < mask[1].sum()
 
 
+def test_a_number_is_the_same_tokens_wherever_it_stands() -> None:
+    rows, _ = TOKENIZER.encode(["keep the first 12 numbers", "xs[:12]", "(12)"], 64)
+    digits = {TOKENIZER.encode([digit], 1)[0].item() for digit in "0123456789"}
+    found = [[n for n in row if n in digits] for row in rows.tolist()]
+    assert found == [TOKENIZER.encode(["12"], 2)[0][0].tolist()] * 3
+
+
 def test_a_long_text_is_cut_before_its_end_mark() -> None:
     ids, mask = TOKENIZER.encode(["def solve(xs): " * 20], 10, bos_eos=True)
     assert ids.shape == (1, 10)

@@ -33,6 +33,7 @@ SPEC = StageSpec(
     ),
     reads=("data",),
     judges=True,
+    version=2,  # training problems with constants of two digits
 )
 
 EXAMS: dict[str, tuple[str, str | None]] = {

@@ -44,6 +44,7 @@ SPEC = StageSpec(
         Target("mrr_over_bm25", ">", 1.0, "docstring retrieval MRR over BM25's"),
         Target("contrastive_validation", "<", 1.69, "contrastive loss on held-out problems"),
     ),
+    version=2,  # single digits
 )
 POOL = 1_000
 """Candidates of the retrieval evaluation."""

@@ -23,8 +23,8 @@ _DIALECTS: dict[Language, Dialect] = {
 }
 
 MAX_PIECES: dict[str, int] = {"python": 54, "javascript": 58, "java": 58, "rust": 58, "go": 58}
-"""Longest solution the generator writes, in pre-tokens: 62 tokens of a BPE that was trained on the
-language's problems with 1,024 entries (Python: with 768)."""
+"""Longest solution the generator writes, in pre-tokens. With one token a digit these are 68 tokens
+of a BPE that was trained on the language's problems with 768 entries."""
 
 
 def supported(task: Task, language: Language) -> bool:

@@ -7,6 +7,7 @@ Guarantees, for one seed:
   replay, so those splits share no solution with a constant in it. A task without constants has
   one solution only; there the splits differ in the query, and ``traits["solution_in_train"]``
   says so;
+- constants of two digits occur in train alone;
 - compositions of validation, calibration, heldout and replay all occur in train;
 - an unordered pair of families is held out or not, by seed. No train task contains both
   families of a held-out pair, at any distance; every task of "compositions" does, while each
@@ -23,6 +24,7 @@ from itertools import combinations, product
 
 from voltx_core.data.generator.cases import cases_of
 from voltx_core.data.generator.families.catalogue import FAMILIES, giving, taking
+from voltx_core.data.generator.families.constants import WIDE
 from voltx_core.data.generator.phrasing import Phrasing, phrase
 from voltx_core.data.generator.problems import problem_of
 from voltx_core.data.generator.rendering import supported
@@ -40,6 +42,10 @@ BUCKETS = {"train": 68, "validation": 8, "calibration": 8, "heldout": 8, "replay
 CONSTANTS_SHARE = 0.5
 """Share of the problems with known compositions that must have a constant, so that the splits
 differ from train in the solution as well; the others may."""
+
+WIDE_SHARE = 0.5
+"""Share of the draws for training whose constants, if there are any, come from ``WIDE``. Many of
+them cannot be tested (no list is 57 long), so about a sixth of the problems end up with one."""
 
 PATIENCE = 30
 """Draws around each family without anything new after which a depth counts as exhausted."""
@@ -124,8 +130,11 @@ def has_held_out_pair(seed: int, families: tuple[str, ...]) -> bool:
 
 def split_of_task(seed: int, task: Task) -> str | None:
     """The only split a task with constants may occur in; None for a task without."""
-    if all(step.constant is None for step in task.steps):
+    constants = {step.constant for step in task.steps} - {None}
+    if not constants:
         return None
+    if not constants.isdisjoint(WIDE):
+        return "train"
     position = _percent(f"{seed}:task:{task.key}")
     for split, share in BUCKETS.items():
         position -= share
@@ -154,14 +163,14 @@ def draw_families(focus: str, depth: int, rng: random.Random) -> tuple[str, ...]
     return tuple(chain)
 
 
-def draw_constants(families: tuple[str, ...], rng: random.Random) -> Task:
-    """The families as a task, each constant drawn at random."""
-    return Task(
-        tuple(
-            Step(name, rng.choice(FAMILIES[name].constants) if FAMILIES[name].constants else None)
-            for name in families
-        )
-    )
+def draw_constants(families: tuple[str, ...], rng: random.Random, *, wide: bool = False) -> Task:
+    """The families as a task, each constant drawn at random; from ``WIDE`` if asked."""
+
+    def draw(name: str) -> int | None:
+        constants = FAMILIES[name].constants
+        return rng.choice(WIDE if wide else constants) if constants else None
+
+    return Task(tuple(Step(name, draw(name)) for name in families))
 
 
 @lru_cache(maxsize=65536)
@@ -202,7 +211,7 @@ class _SplitDrawing:
             families = alone[-1] if alone else draw_families(focus, depth, rng)
             if families is None or has_held_out_pair(self.seed, families):
                 return None
-            task = draw_constants(families, rng)
+            task = draw_constants(families, rng, wide=rng.random() < WIDE_SHARE)
             if split_of_task(self.seed, task) not in (None, "train") or not is_usable(task):
                 return None
             if alone:

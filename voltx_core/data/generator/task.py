@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from voltx_core.data.generator.families.catalogue import FAMILIES
+from voltx_core.data.generator.families.constants import WIDE
 from voltx_core.data.generator.families.family import Family, Kind, Undefined, within_bounds
 from voltx_core.errors import DataError
 
@@ -102,11 +103,12 @@ class Task:
                     f"operation family {step.name!r} does not exist; the names are those of "
                     "voltx_core.data.generator.FAMILIES"
                 )
-            allowed = step.family.constants
-            if step.constant not in (allowed or (None,)):
+            own = step.family.constants
+            if step.constant not in ((*own, *WIDE) if own else (None,)):
+                allowed = f"one from {own[0]} to {WIDE[-1]}" if own else "none"
                 raise DataError(
-                    f"constant {step.constant!r} does not suit family {step.name!r}; "
-                    f"choose from {list(allowed) or 'none'}"
+                    f"constant {step.constant!r} does not suit family {step.name!r}: it takes "
+                    f"{allowed}"
                 )
         for before, after in zip(self.steps, self.steps[1:], strict=False):
             if before.family.gives != after.family.takes:
