@@ -14,10 +14,23 @@ COMMANDS = {
     "report": "voltx_core.cli.report:report",
     "generate": "voltx_core.cli.generate:generate",
     "judge": "voltx_core.cli.judge:judge",
+    "data": "voltx_core.cli.data:data",
     "doctor": "voltx_core.cli.doctor:doctor",
     "bench": "voltx_core.cli.bench:bench",
 }
-ORDER = ("run", "status", "report", "generate", "judge", "plan", "doctor", "up", "down", "bench")
+ORDER = (
+    "run",
+    "status",
+    "report",
+    "generate",
+    "judge",
+    "plan",
+    "data",
+    "doctor",
+    "up",
+    "down",
+    "bench",
+)
 """Most wanted first; commands of other packages follow."""
 
 

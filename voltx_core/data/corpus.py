@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 CorpusFile = SourceFile
 """A file of a user's corpus; its package is the repository or first folder, when known."""
 
-TEXT_KEYS = ("content", "code")
-PATH_KEYS = ("path", "max_stars_repo_path")
-PACKAGE_KEYS = ("repo", "repo_name", "max_stars_repo_name", "repository_name")
+TEXT_KEYS = ("content", "code", "whole_func_string")
+PATH_KEYS = ("path", "max_stars_repo_path", "func_path_in_repository")
+PACKAGE_KEYS = ("repo", "repo_name", "max_stars_repo_name", "repository_name", "package")
 LANGUAGE_KEYS = ("language", "lang")
 COLUMNS = (*TEXT_KEYS, *PATH_KEYS, *PACKAGE_KEYS, *LANGUAGE_KEYS)
 PARQUET = ".parquet"
