@@ -29,11 +29,16 @@ GPU_VECTORS, GPU_ENTRIES = 2_600_000, 65_536
 _TITLES = {"voltx": "voltx", "faiss": "faiss.Kmeans", "minibatch": "MiniBatchKMeans"}
 _PACKAGES = ("torch", "faiss-cpu", "scikit-learn")
 _SUFFIX = {"clustered": "", "isotropic": "_isotropic", "frames": "_frames"}
+_KINDS = (*_SUFFIX, "gpu", "all")
+_FIGURES = ("time_vs_faiss", "l2_vs_faiss_at_equal_time", "hnsw_recall_at_1")
 
 Vectors = Annotated[int, typer.Option("--vectors", min=512, help="Vectors that are clustered.")]
 Entries = Annotated[int, typer.Option("--entries", min=2, help="Entries of the codebook.")]
 Iterations = Annotated[int, typer.Option("--iterations", min=1, help="Of faiss's k-means.")]
 Repeat = Annotated[int, typer.Option("--repeat", min=1, help="Turns of each; medians count.")]
+Kind = Annotated[
+    str, typer.Option("--on", metavar="|".join(_KINDS), help="Which vectors; gpu: the plan's size.")
+]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="Threads of every contender.")]
 
 
@@ -44,6 +49,7 @@ def codebook(
     iterations: Iterations = 10,
     repeat: Repeat = 1,
     threads: Threads = 1,
+    kind: Kind = "all",
     store: StoreUrl = None,
     as_json: AsJson = False,
 ) -> None:
@@ -64,6 +70,8 @@ def codebook(
             f"--vectors {vectors} cannot make --entries {entries}: every entry needs at least one "
             f"vector. Use at least {POINTS_AN_ENTRY * entries} vectors or fewer entries."
         )
+    if kind not in _KINDS:
+        raise ConfigError(f"--on {kind!r} is unknown; use one of {', '.join(_KINDS)}")
     import torch
 
     from voltx_core.bench.vectors import clustered, isotropic, real_frames
@@ -74,25 +82,25 @@ def codebook(
     why: dict[str, str] = {}
     samples: dict[str, Any] = {}
     makers = {"clustered": clustered, "isotropic": isotropic}
-    for kind, make in makers.items():
-        points = make(vectors, WIDTH, seed=0)
-        centroids = _race(out, kind, points, entries, iterations, repeat, figures, why, samples)
-        queries = make(10_000, WIDTH, seed=0, draw=1)
-        _search(out, kind, centroids, queries, figures, samples)
-    frames, said = real_frames(store, vectors, seed=0)
-    if frames is None:
-        for name in ("time_vs_faiss", "l2_vs_faiss_at_equal_time", "hnsw_recall_at_1"):
-            figures[f"{name}_frames"], why[f"{name}_frames"] = None, said
-        out.print(f"Slots of real code: not measured: {said}", markup=False)
-    else:
-        held = len(frames) // 20
-        fewer = min(entries, max(2, (len(frames) - held) // POINTS_AN_ENTRY))
-        samples["frames_from"] = said
-        centroids = _race(
-            out, "frames", frames[held:], fewer, iterations, repeat, figures, why, samples
-        )
-        _search(out, "frames", centroids, frames[:held], figures, samples)
-    _gpu(out, figures, why, samples)
+    for name in _SUFFIX:
+        if kind not in (name, "all"):
+            _absent(name, f"--on {kind}", figures, why)
+            continue
+        if name in makers:
+            points, fewer = makers[name](vectors, WIDTH, seed=0), entries
+            queries = makers[name](10_000, WIDTH, seed=0, draw=1)
+        else:
+            frames, said = real_frames(store, vectors, seed=0)
+            if frames is None:
+                _absent(name, said, figures, why)
+                out.print(f"Slots of real code: not measured: {said}", markup=False)
+                continue
+            samples["frames_from"] = said
+            queries, points = frames[: len(frames) // 20], frames[len(frames) // 20 :]
+            fewer = min(entries, max(2, len(points) // POINTS_AN_ENTRY))
+        centroids = _race(out, name, points, fewer, iterations, repeat, figures, why, samples)
+        _search(out, name, centroids, queries, figures, samples)
+    _gpu(out, kind, figures, why, samples)
     if as_json:
         report = {
             "bench": "codebook",
@@ -102,6 +110,11 @@ def codebook(
             "why": why,
         }
         print(json.dumps(report))
+
+
+def _absent(kind: str, reason: str, figures: dict[str, float | None], why: dict[str, str]) -> None:
+    for name in _FIGURES:
+        figures[f"{name}{_SUFFIX[kind]}"], why[f"{name}{_SUFFIX[kind]}"] = None, reason
 
 
 def _race(
@@ -187,6 +200,7 @@ def _search(
 
 def _gpu(
     out: "Console",
+    kind: str,
     figures: dict[str, float | None],
     why: dict[str, str],
     samples: dict[str, Any],
@@ -194,9 +208,10 @@ def _gpu(
     import torch
 
     names = ("gpu_over_floor", "gpu_total_s")
-    if not torch.cuda.is_available():
+    if kind not in ("gpu", "all") or not torch.cuda.is_available():
         figures |= dict.fromkeys(names)
-        why |= dict.fromkeys(names, "no CUDA device here")
+        reason = "no CUDA device here" if kind in ("gpu", "all") else f"--on {kind}"
+        why |= dict.fromkeys(names, reason)
         return
     from voltx_core.bench.clusterings import on_gpu
 
