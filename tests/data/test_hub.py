@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from voltx_core.data import hub
-from voltx_core.data.suites import load_suite
+from voltx_core.data.suites import available_suites, load_suite
 from voltx_core.errors import DataError
 
 pytest.importorskip("huggingface_hub")
@@ -227,6 +227,20 @@ def test_bytes_that_are_not_what_the_hub_states_are_refused_and_deleted(corpus, 
     with pytest.raises(DataError, match="not what someone/corpus says it holds"):
         hub.fetch(REPOSITORY, tmp_path)
     assert not (tmp_path / "someone--corpus" / name).exists()
+
+
+@pytest.mark.usefixtures("corpus")
+def test_files_fetched_by_another_pattern_stay_in_the_record(tmp_path):
+    hub.fetch(REPOSITORY, tmp_path, patterns=["*.jsonl"])
+    fetched = hub.fetch(REPOSITORY, tmp_path, patterns=["part/*"])
+    assert {file.name for file in fetched.files} == {"train.jsonl", "part/a.parquet"}
+    assert all(hub.check(tmp_path / "someone--corpus", file) is None for file in fetched.files)
+
+
+@pytest.mark.usefixtures("corpus")
+def test_another_set_with_common_file_names_is_not_taken_for_apps(tmp_path):
+    hub.fetch(REPOSITORY, tmp_path)
+    assert available_suites(tmp_path) == []
 
 
 def test_a_gated_set_says_whose_terms_to_accept_and_where(corpus, tmp_path):

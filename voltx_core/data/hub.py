@@ -163,6 +163,9 @@ def fetch(
     files = [FetchedFile(f.name, f.size, sha256_of(home / f.name)) for f in chosen]
     if wanted.published and not patterns:
         files.append(_publish(home, wanted.published, [f.name for f in chosen]))
+    if before is not None and before.revision == commit:  # what --files brought before stays known
+        names = {file.name for file in files}
+        files += [file for file in before.files if file.name not in names]
     fetched = Fetched(name, wanted.repository, commit, wanted.licence, tuple(files))
     with write_atomically(home / RECORD) as stream:
         stream.write(json.dumps(asdict(fetched), indent=1).encode() + b"\n")
