@@ -1,5 +1,7 @@
 """The README's commands exist, with the options it shows; the quick ones are executed."""
 
+import json
+import os
 import re
 import shlex
 import subprocess
@@ -30,7 +32,7 @@ def test_the_readme_shows_commands() -> None:
 @pytest.mark.parametrize("command", commands())
 def test_a_command_of_the_readme_exists_with_its_options(command: str) -> None:
     words = shlex.split(command)
-    names = words[1:3] if words[1] == "bench" else words[1:2]
+    names = words[1:3] if words[1] in ("bench", "data") else words[1:2]
     shown = subprocess.run(
         [BIN / "voltx", *names, "--help"], capture_output=True, text=True, timeout=120
     )
@@ -49,6 +51,34 @@ def test_a_quick_command_of_the_readme_works(command: str, tmp_path: Path) -> No
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_data_commands_of_the_readme_work_one_after_the_other(tmp_path: Path) -> None:
+    """Offline: what fetches says so, and what needs published data finds a small set of it."""
+    row = {"task_id": 601, "text": "Double.", "code": "def f(x):\n    return 2 * x"}
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/mbpp.jsonl").write_text(
+        json.dumps({**row, "test_list": ["assert f(1) == 2"]})
+    )
+    environ = {
+        **os.environ,
+        "VOLTX_DATA_DIR": str(tmp_path / "data"),
+        "HF_ENDPOINT": "http://127.0.0.1:9",
+    }
+    ended = {}
+    for command in (c for c in commands() if c.startswith("voltx data ")):
+        words = shlex.split(command)
+        done = subprocess.run(
+            [BIN / "voltx", *words[1:]],
+            capture_output=True,
+            text=True,
+            timeout=600,
+            cwd=tmp_path,
+            env=environ,
+        )
+        ended[words[2]] = done.returncode
+        assert "Traceback" not in done.stderr, done.stderr
+    assert ended == {"verify": 1, "fetch": 1, "harvest": 0, "stats": 0, "convert": 0}
 
 
 @pytest.mark.parametrize("target", ["run", "test"])

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import sys
 
 import pytest
 
@@ -65,3 +66,48 @@ def test_a_folder_without_sources_and_a_missing_file_say_what_to_do(tmp_path):
         list(read_corpus(tmp_path))
     with pytest.raises(DataError, match="no such file"):
         list(read_corpus(tmp_path / "none.jsonl"))
+
+
+def test_parquet_rows_are_read_like_lines(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    rows = {"content": ["a = 1\r\n", "b = 2"], "path": ["x/a.py", "b.rs"], "stars": [1, 2]}
+    parquet.write_table(pyarrow.table(rows), tmp_path / "shard.parquet")
+    wanted = [
+        CorpusFile(path="x/a.py", text="a = 1\n", language="python"),
+        CorpusFile(path="b.rs", text="b = 2", language="rust"),
+    ]
+    assert list(read_corpus(tmp_path / "shard.parquet")) == wanted
+    assert list(read_corpus(tmp_path)) == wanted
+
+
+def test_a_damaged_parquet_file_and_one_without_texts_are_refused(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    bad = tmp_path / "bad.parquet"
+    bad.write_bytes(b"PAR1 cut short")
+    with pytest.raises(DataError, match="not readable as parquet"):
+        list(read_corpus(bad))
+    parquet.write_table(pyarrow.table({"stars": [1]}), tmp_path / "other.parquet")
+    with pytest.raises(DataError, match="row 1: a corpus row needs a text"):
+        list(read_corpus(tmp_path / "other.parquet"))
+
+
+def test_parquet_without_its_library_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(DataError, match=r"pip install 'voltx\[data\]'"):
+        list(read_corpus(tmp_path / "shard.parquet"))
+
+
+def test_zstd_is_read_frame_after_frame_and_a_cut_file_is_noticed(tmp_path):
+    zstandard = pytest.importorskip("zstandard")
+    lines = "".join(json.dumps({"content": f"value = {n}"}) + "\n" for n in range(20_000))
+    frames = [zstandard.ZstdCompressor().compress(part.encode()) for part in (lines, lines)]
+    whole = tmp_path / "a.jsonl.zst"
+    whole.write_bytes(b"".join(frames))
+    assert sum(1 for _ in read_corpus(whole)) == 40_000
+    for name, damage in (("cut", frames[0][:-9]), ("garbage", b"no zstd at all")):
+        path = tmp_path / f"{name}.jsonl.zst"
+        path.write_bytes(damage)
+        with pytest.raises(DataError, match="damaged or cut short"):
+            list(read_corpus(path))

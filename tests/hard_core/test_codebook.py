@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from voltx_core.errors import DataError
 from voltx_core.frame import normalise
+from voltx_core.hard_core import codebook as codebook_module
 from voltx_core.hard_core.codebook import HEADER, Codebook, measure
 
 ROWS = hnp.arrays(
@@ -98,7 +99,7 @@ def test_nearest_agrees_with_brute_force_whatever_the_block(monkeypatch):
     cosines = torch.nn.functional.cosine_similarity(
         vectors[:, None], codebook.entries[None], dim=-1
     )
-    monkeypatch.setattr("voltx_core.hard_core.codebook.BLOCK_PRODUCTS", 37 * 10)
+    monkeypatch.setitem(codebook_module.BLOCK_CELLS, "cpu", 37 * 10)
     index, cosine = codebook.nearest(vectors)
     assert torch.equal(index, cosines.argmax(1))
     torch.testing.assert_close(cosine, cosines.max(1).values)

@@ -2,14 +2,12 @@ import itertools
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from voltx_core.errors import DataError, Interrupted
 from voltx_core.frame import normalise
-from voltx_core.hard_core import kmeans
 from voltx_core.hard_core.codebook import nearest
-from voltx_core.hard_core.kmeans import apportion, cluster, probe, seed_centroids, update
+from voltx_core.hard_core.kmeans import cluster
+from voltx_core.hard_core.lloyd import update
 from voltx_core.training.checkpoint import Checkpoints
 
 
@@ -40,13 +38,6 @@ def test_clustering_beats_random_entries():
     found = cluster(vectors, 100, iterations=10, tolerance=1e-4, seed=3)
     random = vectors[torch.randperm(len(vectors), generator=torch.Generator().manual_seed(0))[:100]]
     assert found.curve[-1] > float(nearest(vectors, random)[1].mean()) + 0.02
-
-
-def test_two_levels_seed_exactly_as_many_entries_as_asked():
-    vectors, _ = blobs(300, 8, spread=0.2)
-    seeds = seed_centroids(vectors, 400, seed=4)
-    assert seeds.shape == (400, 16)
-    assert torch.allclose(seeds.norm(dim=1), torch.ones(400), atol=1e-5)
 
 
 def test_as_many_entries_as_vectors_stand_for_each_vector():
@@ -119,11 +110,11 @@ def test_an_interrupted_clustering_ends_bit_identical(tmp_path, polls):
         tolerance=1e-9,
         seed=7,
         checkpoints=again,
-        tell=lambda n, _: told.append(n),
+        tell=lambda state: told.append(state.iterations),
     )
     assert torch.equal(resumed.centroids, wanted.centroids)
     assert resumed.curve == wanted.curve
-    assert told[0] == polls + 1
+    assert told[0] == polls + 2
 
 
 def test_a_finished_clustering_is_not_continued(tmp_path):
@@ -135,37 +126,8 @@ def test_a_finished_clustering_is_not_continued(tmp_path):
         vectors,
         10,
         checkpoints=Checkpoints(tmp_path),
-        tell=lambda n, _: told.append(n),
+        tell=lambda state: told.append(state.iterations),
         **options,
     )
     assert told == []
     assert torch.equal(first.centroids, second.centroids)
-
-
-def test_probing_every_group_is_exact():
-    vectors, _ = blobs(50, 20, spread=0.4)
-    centroids = seed_centroids(vectors, 90, seed=1)
-    index, cosine = nearest(vectors, centroids)
-    probed, probed_cosine = probe(vectors, centroids, probes=10_000)
-    assert torch.equal(cosine, probed_cosine) or torch.allclose(cosine, probed_cosine, atol=1e-6)
-    assert float((index == probed).float().mean()) > 0.999
-
-
-def test_clustering_by_probing_comes_close_to_exact_clustering(monkeypatch):
-    vectors, _ = blobs(150, 20, spread=0.2)
-    exact = cluster(vectors, 150, iterations=8, tolerance=1e-5, seed=1)
-    monkeypatch.setattr(kmeans, "EXACT_FLOPS", 0.0)
-    probed = cluster(vectors, 150, iterations=8, tolerance=1e-5, seed=1)
-    assert exact.exact
-    assert not probed.exact
-    assert probed.curve[-1] > exact.curve[-1] - 0.01
-
-
-@given(st.lists(st.integers(0, 50), min_size=1, max_size=12), st.data())
-def test_seats_are_dealt_out_in_full_and_never_beyond_size(sizes, data):
-    total = data.draw(st.integers(0, sum(sizes)))
-    seats = apportion(sizes, total)
-    assert sum(seats) == total
-    assert all(0 <= seat <= size for seat, size in zip(seats, sizes, strict=True))
-    for seat, size in zip(seats, sizes, strict=True):
-        assert abs(seat - size * total / max(1, sum(sizes))) <= 1

@@ -6,6 +6,8 @@ Benches that need Prefect register themselves as entry points of the group ``vol
 from voltx_core.cli.discovery import CommandGroup
 
 BENCHES: dict[str, str] = {
+    "codebook": "voltx_core.bench.codebook:codebook",
+    "corpus": "voltx_core.bench.corpus:corpus",
     "judge": "voltx_core.bench.judge:judge",
     "store": "voltx_core.bench.store:store",
 }

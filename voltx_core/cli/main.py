@@ -14,6 +14,7 @@ COMMANDS = {
     "report": "voltx_core.cli.report:report",
     "generate": "voltx_core.cli.generate:generate",
     "judge": "voltx_core.cli.judge:judge",
+    "data": "voltx_core.cli.data:data",
     "doctor": "voltx_core.cli.doctor:doctor",
     "bench": "voltx_core.cli.bench:bench",
 }
@@ -24,6 +25,7 @@ ORDER = (
     "generate",
     "judge",
     "plan",
+    "data",
     "doctor",
     "up",
     "worker",

@@ -12,10 +12,10 @@ import lzma
 import os
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from voltx_core.errors import DataError
 
@@ -58,14 +58,54 @@ def open_binary(path: Path) -> BinaryIO:
 
 
 def _open_zstd(path: Path) -> BinaryIO:
+    """The standard library's zstd (Python 3.14), else the package zstandard."""
+    with suppress(ImportError):
+        return cast(BinaryIO, importlib.import_module("compression.zstd").open(path, "rb"))
     try:
-        zstd = importlib.import_module("compression.zstd")  # standard library from Python 3.14
+        zstandard = importlib.import_module("zstandard")
     except ImportError:
         raise DataError(
-            f"{path}: this Python has no zstd. Unpack it (`zstd -d {path.name}`) and name the "
-            f"unpacked file, or use Python 3.14 or newer."
+            f"{path}: this Python has no zstd. Install it (`pip install 'voltx[data]'`), or unpack "
+            f"the file (`zstd -d {path.name}`) and name the unpacked one."
         ) from None
-    return cast(BinaryIO, zstd.open(path, "rb"))
+    stream = _ZstdStream(path.open("rb"), zstandard.ZstdDecompressor, zstandard.ZstdError)
+    return cast(BinaryIO, io.BufferedReader(stream, 1 << 20))
+
+
+class _ZstdStream(io.RawIOBase):
+    """Frame after frame by the package zstandard, whose own reader takes a cut file for whole."""
+
+    def __init__(
+        self, raw: BinaryIO, decompressor: Callable[[], Any], error: type[Exception]
+    ) -> None:
+        self._raw, self._decompressor, self._error = raw, decompressor, error
+        self._frame: Any = None
+        self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            chunk = self._frame.unused_data if self._frame and self._frame.eof else b""
+            chunk = chunk or self._raw.read(1 << 16)
+            if not chunk:
+                if self._frame and not self._frame.eof:
+                    raise EOFError("the last frame has no end")
+                return 0
+            if self._frame is None or self._frame.eof:
+                self._frame = self._decompressor().decompressobj()
+            try:
+                self._ready = self._frame.decompress(chunk)
+            except self._error as problem:
+                raise EOFError(str(problem)) from problem
+        size = min(len(buffer), len(self._ready))
+        buffer[:size], self._ready = self._ready[:size], self._ready[size:]
+        return size
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 def read_bytes(path: Path) -> bytes:

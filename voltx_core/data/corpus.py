@@ -1,4 +1,7 @@
-"""A user's corpus: JSON lines with ``content`` or ``code``, or a folder of source files."""
+"""A user's corpus: JSON lines or parquet with ``content`` or ``code``, or a folder of files.
+
+Everything streams: what is held at a time is a line, or a few hundred rows of parquet.
+"""
 
 import logging
 import os
@@ -7,6 +10,7 @@ from pathlib import Path
 
 from voltx_core.data.compression import bare_name
 from voltx_core.data.jsonl import BadLines, OnBad, Row, read_rows
+from voltx_core.data.parquet import read_parquet
 from voltx_core.data.source_file import (
     LANGUAGE_OF_SUFFIX,
     SourceFile,
@@ -20,10 +24,12 @@ log = logging.getLogger(__name__)
 CorpusFile = SourceFile
 """A file of a user's corpus; its package is the repository or first folder, when known."""
 
-TEXT_KEYS = ("content", "code")
-PATH_KEYS = ("path", "max_stars_repo_path")
-PACKAGE_KEYS = ("repo", "repo_name", "max_stars_repo_name", "repository_name")
+TEXT_KEYS = ("content", "code", "whole_func_string")
+PATH_KEYS = ("path", "max_stars_repo_path", "func_path_in_repository")
+PACKAGE_KEYS = ("repo", "repo_name", "max_stars_repo_name", "repository_name", "package")
 LANGUAGE_KEYS = ("language", "lang")
+COLUMNS = (*TEXT_KEYS, *PATH_KEYS, *PACKAGE_KEYS, *LANGUAGE_KEYS)
+PARQUET = ".parquet"
 ALIASES = {"js": "javascript", "py": "python", "rs": "rust", "golang": "go"}
 
 
@@ -33,8 +39,9 @@ def read_corpus(
     """Stream the files of a corpus, in sorted order of path.
 
     Args:
-        path: a ``.jsonl`` file (plain or compressed), or a folder; a folder may hold source files
-            (``.py .js .mjs .cjs .java .rs .go``), ``.jsonl`` shards, or both, at any depth.
+        path: a ``.jsonl`` file (plain or compressed), a ``.parquet`` file, or a folder; a folder
+            may hold source files (``.py .js .mjs .cjs .java .rs .go``), ``.jsonl`` and
+            ``.parquet`` shards, at any depth.
         on_bad: what a bad line of JSON does; see `read_problems`.
         report: where skipped lines are counted.
 
@@ -43,13 +50,13 @@ def read_corpus(
     """
     root = Path(path)
     if not root.is_dir():
-        yield from _read_lines(root, on_bad, report)
+        yield from _read_rows(root, on_bad, report)
         return
     found = unreadable = 0
     for location in _walk(root):
-        if bare_name(location).endswith(".jsonl"):
+        if location.suffix == PARQUET or bare_name(location).endswith(".jsonl"):
             found += 1
-            yield from _read_lines(location, on_bad, report)
+            yield from _read_rows(location, on_bad, report)
         elif location.suffix.lower() in LANGUAGE_OF_SUFFIX:
             found += 1
             if (file := _read_source(location, root)) is not None:
@@ -60,12 +67,14 @@ def read_corpus(
         log.warning("%s: %d files are not UTF-8 text and were left out", root, unreadable)
     if not found:
         raise DataError(
-            f"{root}: no source files ({', '.join(LANGUAGE_OF_SUFFIX)}) and no .jsonl files in "
-            f"this folder. Name the folder that holds them."
+            f"{root}: no source files ({', '.join(LANGUAGE_OF_SUFFIX)}), no .jsonl and no .parquet "
+            f"files in this folder. Name the folder that holds them."
         )
 
 
-def _read_lines(path: Path, on_bad: OnBad, report: BadLines | None) -> Iterator[CorpusFile]:
+def _read_rows(path: Path, on_bad: OnBad, report: BadLines | None) -> Iterator[CorpusFile]:
+    if path.suffix == PARQUET:
+        return read_parquet(path, _file_of_row, columns=COLUMNS)
     return read_rows(path, _file_of_row, on_bad=on_bad, report=report)
 
 

@@ -1,6 +1,7 @@
 """Which source files are worth learning from; every file left out is counted under a reason."""
 
 import re
+import string
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ LONGEST_LINE = 1_000
 LONGEST_MEAN_LINE = 200
 LEAST_LETTER_SHARE = 0.25
 HEAD_LINES = 10
+ASCII_LETTERS = string.ascii_letters.encode()
+ASCII_SPACE = "".join(c for c in map(chr, range(128)) if c.isspace()).encode()
 
 GENERATED = re.compile(
     r"@generated|auto-?\s?generated|automatically generated|machine generated|do not edit"
@@ -114,6 +117,11 @@ def _is_minified(file: SourceFile) -> bool:
 
 
 def _is_data_table(text: str) -> bool:
-    visible = [character for character in text if not character.isspace()]
-    letters = sum(1 for character in visible if character.isalpha())
-    return letters < LEAST_LETTER_SHARE * len(visible)
+    if text.isascii():  # ten times faster, and nearly all code is
+        data = text.encode()
+        visible = len(data.translate(None, ASCII_SPACE))
+        letters = len(data) - len(data.translate(None, ASCII_LETTERS))
+    else:
+        visible = sum(1 for character in text if not character.isspace())
+        letters = sum(1 for character in text if character.isalpha())
+    return letters < LEAST_LETTER_SHARE * visible

@@ -3,8 +3,9 @@
 Two files are near-duplicates when the sets of their 5-token runs overlap by a Jaccard index of at
 least the threshold, as MinHash estimates it. The first one seen stays.
 
-Memory: one signature and its LSH buckets per kept file, about 3 KB at 64 permutations; texts are
-not kept. 160,000 files take about half a GB; ``most_kept`` is the bound.
+Memory: texts are not kept. A kept file costs its signature, its bands and its digest, about 450
+bytes at 64 permutations: a million files take 0.5 GB, 13 million 6 GB; ``most_kept`` is the
+bound.
 
 Source: Broder 1997, "On the resemblance and containment of documents".
 """
@@ -12,29 +13,24 @@ Source: Broder 1997, "On the resemblance and containment of documents".
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import lru_cache
 
 import numpy as np
-from datasketch import MinHash, MinHashLSH
+from datasketch import MinHash
 
 from voltx_core.data.ngrams import code_tokens_of, gram_hashes
+from voltx_core.data.resemblance import ResemblanceIndex
 from voltx_core.data.source_file import SourceFile
 from voltx_core.errors import DataError
 
 RUN_TOKENS = 5
 MOST_RUNS = 4_096
+THRESHOLD = 0.8
+PERMUTATIONS = 64
+MOST_KEPT = 16_000_000
 EXAMPLES_KEPT = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What was found out about one file."""
-
-    outcome: Literal["new", "exact", "near"]
-    digest: bytes
-    """Of its tokens, 16 bytes."""
-    signature: np.ndarray | None = None
-    """``[permutations]``, of a new file."""
+PATHS_KEPT = 100_000
+"""Kept files whose paths are remembered, to name one in an example."""
 
 
 @dataclass(slots=True)
@@ -49,17 +45,36 @@ class DuplicateReport:
     """(dropped path, path it repeats), the first few."""
 
 
-class NearDuplicates:
-    """Files seen so far, and whether another one is new.
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What is compared of a file: a digest of its tokens and its MinHash signature (uint32)."""
 
-    What it knows can be told to another process (``Seen``), which then need not look at those
-    files again.
+    digest: int
+    signature: np.ndarray
+
+
+def fingerprint(text: str, *, permutations: int = PERMUTATIONS, seed: int = 0) -> Fingerprint:
+    """Fingerprint of a source text; the same in every process.
+
+    Args:
+        permutations: length of the signature; the estimate's standard error is about
+            sqrt(J(1-J)/permutations), 0.05 at 64.
+        seed: of the permutations.
+    """
+    tokens = code_tokens_of(text)
+    joined = "\0".join(tokens).encode(errors="replace")
+    digest = int.from_bytes(hashlib.blake2b(joined, digest_size=8).digest())
+    signature = _blank(permutations, seed).copy()
+    signature.update_batch(_runs(tokens).tolist())
+    return Fingerprint(digest, signature.hashvalues.astype(np.uint32))
+
+
+class Deduplicator:
+    """Decides file by file, in order, from fingerprints alone.
 
     Args:
         threshold: least Jaccard index of token runs that counts as a duplicate, in (0, 1).
-        permutations: length of a signature; the estimate's standard error is about
-            sqrt(J(1-J)/permutations), 0.05 at 64.
-        seed: of the permutations.
+        permutations: length of the fingerprints' signatures.
         most_kept: refuse to keep more, because each costs memory.
         report: where the counts go.
     """
@@ -67,98 +82,81 @@ class NearDuplicates:
     def __init__(
         self,
         *,
-        threshold: float = 0.8,
-        permutations: int = 64,
-        seed: int = 0,
-        most_kept: int = 1_000_000,
+        threshold: float = THRESHOLD,
+        permutations: int = PERMUTATIONS,
+        most_kept: int = MOST_KEPT,
         report: DuplicateReport | None = None,
     ) -> None:
         self.report = DuplicateReport() if report is None else report
-        self._threshold, self._most_kept = threshold, most_kept
-        self._index = MinHashLSH(threshold=threshold, num_perm=permutations)
-        self._blank = MinHash(num_perm=permutations, seed=_seed(seed), hashfunc=int)
-        self._digests: dict[bytes, str] = {}
-        self._signatures: list[MinHash] = []
+        self._index = ResemblanceIndex(threshold, permutations)
+        self._digests: dict[int, int] = {}
+        self._most_kept = most_kept
         self._paths: list[str] = []
 
-    def look_at(self, file: SourceFile) -> Seen:
-        """Compare a file with all that were kept, and keep it when it is new.
+    def admits(self, path: str, mark: Fingerprint) -> bool:
+        """Whether the file resembles none admitted before; if so it is admitted.
 
         Raises:
             DataError: more than ``most_kept`` distinct files.
         """
-        self.report.seen += 1
-        tokens = code_tokens_of(file.text)
-        digest = hashlib.blake2b("\0".join(tokens).encode(errors="replace"), digest_size=16)
-        key = digest.digest()
-        if (earlier := self._digests.get(key)) is not None:
-            self.report.exact += 1
-            _remember(self.report, file.path, earlier)
-            return Seen("exact", key)
-        signature = self._blank.copy()
-        signature.update_batch(_runs(tokens).tolist())
-        # The buckets only propose; the signatures decide. Sorted, because sets are not in order.
-        match = next(
-            (
-                place
-                for place in sorted(self._index.query(signature))
-                if self._signatures[place].jaccard(signature) >= self._threshold
-            ),
-            None,
-        )
+        report = self.report
+        report.seen += 1
+        earlier = self._digests.get(mark.digest)
+        if earlier is not None:
+            report.exact += 1
+            self._remember(path, earlier)
+            return False
+        match = self._index.find(mark.signature)
         if match is not None:
-            self._digests[key] = file.path
-            self.report.near += 1
-            _remember(self.report, file.path, self._paths[match])
-            return Seen("near", key)
-        if self.report.kept >= self._most_kept:
+            report.near += 1
+            self._remember(path, match)
+            return False
+        if report.kept >= self._most_kept:
             raise DataError(
                 f"more than {self._most_kept} distinct files: their signatures would exhaust the "
                 f"memory. Lower the number of corpus files or raise most_kept."
             )
-        seen = Seen("new", key, signature.hashvalues)
-        self._keep(file.path, key, signature)
-        return seen
+        self._digests[mark.digest] = self._index.add(mark.signature)
+        if len(self._paths) < PATHS_KEPT:
+            self._paths.append(path)
+        report.kept += 1
+        return True
 
-    def recall(self, file: SourceFile, seen: Seen) -> None:
-        """Take over what another process found out about a file."""
-        self.report.seen += 1
-        if seen.signature is not None:
-            signature = self._blank.copy()
-            signature.hashvalues = seen.signature.astype(signature.hashvalues.dtype)
-            self._keep(file.path, seen.digest, signature)
-        elif seen.outcome == "near":
-            self._digests[seen.digest] = file.path
-            self.report.near += 1
-        else:
-            self.report.exact += 1
-
-    def _keep(self, path: str, digest: bytes, signature: MinHash) -> None:
-        self._digests[digest] = path
-        self._index.insert(len(self._signatures), signature)
-        self._signatures.append(signature)
-        self._paths.append(path)
-        self.report.kept += 1
+    def _remember(self, dropped: str, place: int) -> None:
+        if len(self.report.examples) < EXAMPLES_KEPT and place < len(self._paths):
+            self.report.examples.append((dropped, self._paths[place]))
 
 
 def drop_near_duplicates(
     files: Iterable[SourceFile],
     *,
-    threshold: float = 0.8,
-    permutations: int = 64,
+    threshold: float = THRESHOLD,
+    permutations: int = PERMUTATIONS,
     seed: int = 0,
-    most_kept: int = 1_000_000,
+    most_kept: int = MOST_KEPT,
     report: DuplicateReport | None = None,
 ) -> Iterator[SourceFile]:
-    """Stream the files that resemble no earlier one; see ``NearDuplicates``."""
-    known = NearDuplicates(
-        threshold=threshold,
-        permutations=permutations,
-        seed=seed,
-        most_kept=most_kept,
-        report=report,
+    """Stream the files that resemble no earlier one; the order decides which of two stays.
+
+    Args:
+        files: in that order.
+        seed: of the permutations.
+        threshold, permutations, most_kept, report: as of `Deduplicator`.
+
+    Raises:
+        DataError: more than ``most_kept`` distinct files.
+    """
+    seen = Deduplicator(
+        threshold=threshold, permutations=permutations, most_kept=most_kept, report=report
     )
-    return (file for file in files if known.look_at(file).outcome == "new")
+    for file in files:
+        if seen.admits(file.path, fingerprint(file.text, permutations=permutations, seed=seed)):
+            yield file
+
+
+@lru_cache(maxsize=4)
+def _blank(permutations: int, seed: int) -> MinHash:
+    return MinHash(num_perm=permutations, seed=_seed(seed), hashfunc=int)
 
 
 def _runs(tokens: list[str]) -> np.ndarray:
@@ -173,8 +171,3 @@ def _runs(tokens: list[str]) -> np.ndarray:
 
 def _seed(seed: int) -> int:
     return seed % (1 << 31) + 1
-
-
-def _remember(report: DuplicateReport, dropped: str, kept: str) -> None:
-    if len(report.examples) < EXAMPLES_KEPT:
-        report.examples.append((dropped, kept))

@@ -20,8 +20,8 @@ from voltx_core.frame import normalise
 MAGIC = b"VXCB"
 VERSION = 1
 HEADER = struct.Struct("<4sIII")
-BLOCK_PRODUCTS = 1 << 25
-"""Most cosines held at once (128 MiB of float32)."""
+BLOCK_CELLS = {"cpu": 1 << 21, "cuda": 1 << 28}
+"""Most cosines held at once: what stays in a CPU's cache; a gibibyte on an accelerator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Codebook:
 def nearest(vectors: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
     """Exact nearest neighbour of unit ``vectors`` ``[N, W]`` among unit ``directions`` ``[K, W]``.
 
-    Works in blocks of rows, so that no more than ``BLOCK_PRODUCTS`` cosines exist at a time. Of
+    Works in blocks of rows, so that no more than ``BLOCK_CELLS`` cosines exist at a time. Of
     several equal cosines the first index wins.
 
     Returns:
@@ -142,7 +142,7 @@ def nearest(vectors: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
     """
     index = torch.empty(len(vectors), dtype=torch.long, device=vectors.device)
     cosine = torch.empty(len(vectors), dtype=vectors.dtype, device=vectors.device)
-    for rows in blocks(len(vectors), max(1, BLOCK_PRODUCTS // len(directions))):
+    for rows in blocks(len(vectors), rows_at_once(directions.device, len(directions))):
         cosine[rows], index[rows] = (vectors[rows] @ directions.T).max(1)
     return index, cosine
 
@@ -158,6 +158,11 @@ def measure(index: Tensor, cosine: Tensor, entries: int) -> Quantisation:
         utilisation=float((counts > 0).double().mean()),
         perplexity=float(torch.exp(-(share * share.log()).sum())),
     )
+
+
+def rows_at_once(device: torch.device, directions: int) -> int:
+    """How many vectors are compared with ``directions`` directions at a time."""
+    return max(1, BLOCK_CELLS.get(device.type, BLOCK_CELLS["cpu"]) // directions)
 
 
 def blocks(count: int, size: int) -> Iterator[slice]:

@@ -99,18 +99,13 @@ def run(run: StageRun) -> StageReport:
         seed=run.config.seed,
         checkpoints=run.checkpoints,
         stop=run.stop,
-        tell=lambda n, cosine: _tell(run, n, cosine),
+        tell=lambda state: _tell(run, state),
     )
     report.timings_s["clustering"] = time.monotonic() - clock
     report.counts |= {
         "iterations": clustering.iterations,
         "dead entries moved": clustering.reseeded,
     }
-    if not clustering.exact:
-        report.notes.append(
-            "Vectors were assigned by probing the nearest groups of entries, not all entries; the "
-            "figures below are exact."
-        )
     codebook = Codebook(clustering.centroids.cpu())
     codebook.save(run.output("codebook"))
     run.stop.check()
@@ -160,9 +155,9 @@ def _texts(corpus: Path, problems: Path) -> Iterator[str]:
     yield from dict.fromkeys(p.solution for p in read_problems(problems / "train.jsonl"))
 
 
-def _tell(run: StageRun, iteration: int, cosine: float) -> None:
-    run.observer.metrics({"kmeans/mean_cosine": cosine}, iteration + 1)
-    run.observer.progress(iteration, run.config.codebook.iterations, "iterations", "k-means")
+def _tell(run: StageRun, state: "Clustering") -> None:
+    run.observer.metrics({"kmeans/mean_cosine": state.curve[-1]}, state.iterations)
+    run.observer.progress(state.iterations, run.config.codebook.iterations, "iterations", "k-means")
 
 
 def _measure(

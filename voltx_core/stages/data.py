@@ -17,6 +17,7 @@ from voltx_core.errors import DataError
 from voltx_core.stages.contract import Artifact, StageReport, StageRun, StageSpec
 
 if TYPE_CHECKING:
+    from voltx_core.data.near_duplicates import DuplicateReport
     from voltx_core.data.problem import Problem
     from voltx_core.data.source_file import SourceFile
 
@@ -251,7 +252,7 @@ def _corpus(run: StageRun, report: StageReport) -> None:
     """Source files, filtered and without near-duplicates, and the docstring pairs in them."""
     from voltx_core.data.jsonl import write_jsonl
 
-    kept, outcomes = _sources(run)
+    kept, outcomes, duplicates = _sources(run)
     if not kept:
         raise DataError("The corpus is empty: every file was filtered out. Check data.corpus.")
     write_jsonl(
@@ -266,17 +267,17 @@ def _corpus(run: StageRun, report: StageReport) -> None:
         "pairs": len(pairs),
     }
     dropped = [
-        *sorted((r, n) for r, n in outcomes.items() if r not in ("new", "exact", "near")),
-        ("same tokens as another", outcomes["exact"]),
-        ("near-duplicate", outcomes["near"]),
+        *sorted(outcomes.items()),
+        ("same tokens as another", duplicates.exact),
+        ("near-duplicate", duplicates.near),
     ]
     report.tables["dropped source files"] = [
         {"reason": reason, "files": count} for reason, count in dropped
     ]
 
 
-def _sources(run: StageRun) -> "tuple[list[SourceFile], Counter[str]]":
-    """Files worth keeping, and how many of those that were read came to what.
+def _sources(run: StageRun) -> "tuple[list[SourceFile], Counter[str], DuplicateReport]":
+    """Files worth keeping, how many were dropped for what reason, and how many as duplicates.
 
     What was found out about a file is progress: a process that takes over reads the files anew,
     which is quick, and compares only the others.
@@ -286,7 +287,7 @@ def _sources(run: StageRun) -> "tuple[list[SourceFile], Counter[str]]":
     from voltx_core.data.corpus import read_corpus
     from voltx_core.data.filters import reason_to_drop
     from voltx_core.data.harvest import harvest_sources
-    from voltx_core.data.near_duplicates import NearDuplicates, Seen
+    from voltx_core.data.near_duplicates import Deduplicator, Fingerprint, fingerprint
     from voltx_core.training.pieces import Pieces
 
     config = run.config.data
@@ -299,38 +300,36 @@ def _sources(run: StageRun) -> "tuple[list[SourceFile], Counter[str]]":
             max_bytes=2 * config.corpus_mib * MIB,
             seed=run.config.seed,
         )
-    known = NearDuplicates(seed=run.config.seed)
+    known = Deduplicator()
     outcomes: Counter[str] = Counter()
     kept: list[SourceFile] = []
     size = 0
     with Pieces(run, "corpus") as pieces:
         before = list(pieces.rows)
         found = pieces.tensor("signatures")
-        signatures = iter(() if found is None else found.numpy())
+        signatures = iter(() if found is None else found.numpy().astype("uint32"))
         for position, file in enumerate(source):
+            reason, mark = "", None
             if position < len(before):
-                outcome, digest = before[position]
-                if digest:
-                    signature = next(signatures) if outcome == "new" else None
-                    known.recall(file, Seen(outcome, bytes.fromhex(digest), signature))
-            elif reason := reason_to_drop(file):
-                outcome = reason
+                reason, digest = before[position]
+                if not reason:
+                    mark = Fingerprint(int(digest, 16), next(signatures))
+            elif reason := reason_to_drop(file) or "":
                 pieces.add(1, rows=[[reason, ""]])
             else:
-                seen = known.look_at(file)
-                outcome, tensors = seen.outcome, {}
-                if seen.signature is not None:
-                    tensors["signatures"] = torch.from_numpy(seen.signature.astype("int64"))[None]
-                pieces.add(1, tensors, [[outcome, seen.digest.hex()]])
-            outcomes[outcome] += 1
-            if outcome == "new":
+                mark = fingerprint(file.text, seed=run.config.seed)
+                signature = torch.from_numpy(mark.signature.astype("int64"))[None]
+                pieces.add(1, {"signatures": signature}, [["", f"{mark.digest:x}"]])
+            if mark is None:
+                outcomes[reason] += 1
+            elif known.admits(file.path, mark):
                 kept.append(file)
                 size += len(file.text.encode())
                 if len(kept) % 50 == 0:
                     run.observer.progress(len(kept), config.corpus_files, "files", "corpus")
                 if len(kept) >= config.corpus_files or size >= config.corpus_mib * MIB:
                     break
-    return kept, outcomes
+    return kept, outcomes, known.report
 
 
 def _pairs(run: StageRun, files: "Sequence[SourceFile]") -> list[dict[str, str]]:

@@ -27,7 +27,7 @@ def walk_folders(data_dir: Path) -> Iterator[tuple[Path, list[str]]]:
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not _is_elsewhere(name))
         yield Path(root), sorted(files)
 
 
@@ -65,3 +65,9 @@ def find_published(data_dir: Path, pattern: str) -> Path | None:
             f"folder, or name a folder that holds only one."
         )
     return found[0] if found else None
+
+
+def _is_elsewhere(folder: str) -> bool:
+    """Hidden, or a data set of the hub as `voltx data fetch OWNER/NAME` stores it: its files may
+    have the same common names (``train.jsonl``) and are no published problem set."""
+    return folder.startswith(".") or "--" in folder

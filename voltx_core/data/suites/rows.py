@@ -7,11 +7,12 @@ from typing import Any
 
 from voltx_core.data.compression import bare_name, read_bytes
 from voltx_core.data.jsonl import Row, read_jsonl
+from voltx_core.data.parquet import read_parquet
 from voltx_core.errors import DataError
 
 
 def published_rows(path: Path, *keys: str) -> Iterator[Row]:
-    """Yield the rows of a ``.jsonl`` file, or of a ``.json`` file holding one list.
+    """Yield the rows of a ``.jsonl`` or ``.parquet`` file, or of a ``.json`` file of one list.
 
     Raises:
         DataError: a row lacks one of ``keys``: this is not the published format.
@@ -27,6 +28,9 @@ def published_rows(path: Path, *keys: str) -> Iterator[Row]:
 
 
 def _rows(path: Path) -> Iterator[Row]:
+    if path.suffix == ".parquet":
+        yield from read_parquet(path, lambda row: row)
+        return
     if not bare_name(path).endswith(".json"):
         yield from read_jsonl(path)
         return
