@@ -123,7 +123,8 @@ LAPTOP: dict[str, Any] = {
     "soft_core": {
         "width": 256,
         "blocks": 3,
-        "steps": 450,
+        "steps": 900,
+        "batch": 16,
         "rar_budget": 16,
         "rar_epsilon": 0.01,
         "optimizer": {"lr": 2e-3},

@@ -154,11 +154,11 @@ class SoftCoreConfig(Section):
     query_noise: float = 0.5
     """Noise norm on the query's slots during training is uniform in [0, query_noise]: queries
     never seen give frames that are slightly off."""
-    cosine_weight: float = 4.0
-    """Weight of 1 - cos(endpoint, solution)."""
-    decoder_weight: float = 1.0
+    cosine_weight: float = 0.5
+    """Weight of 1 - cos(endpoint, solution); more of it makes frames closer and programs worse."""
+    decoder_weight: float = 2.0
     """Weight of cross-entropy through the frozen decoder."""
-    decoder_share: Share = 0.5
+    decoder_share: Share = 1.0
     """Share of each batch that pays the decoder loss."""
     curriculum: Literal["source", "concept"] = "concept"
     """How the three training stages are cut: by data source or by concept level."""
