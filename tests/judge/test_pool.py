@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import threading
 
 import psutil
@@ -21,6 +22,13 @@ def double(n: int, *, slow: bool = False) -> Program:
         tests=(f"assert f(2) == {2 * n}",),
         entry_point="f",
     )
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def descendants() -> list[psutil.Process]:
@@ -90,6 +98,27 @@ def test_nothing_survives_a_judge_that_is_killed(tmp_path):
     victim.stdout.close()
     _, alive = psutil.wait_procs(below, timeout=60)
     assert alive == []
+
+
+@pytest.mark.parametrize("which", ["candidate", "checker", "zygote"])
+def test_a_slot_that_was_hit_while_it_stood_ready_costs_no_verdict(settled, which):
+    before = {process.pid for process in descendants()}
+    with Judge(workers=1) as judge:
+        judge.run([double(1)])
+        settled(lambda: len(descendants()))
+        own = [process for process in descendants() if process.pid not in before]
+        # Candidates lead sessions of their own; checkers are forked from the zygote like them.
+        youngest = [p for p in own if not p.children()]
+        candidates = [p for p in youngest if os.getsid(p.pid) == p.pid]
+        checkers = [p for p in youngest if os.getsid(p.pid) != p.pid]
+        assert (len(candidates), len(checkers)) == (1, 1)
+        zygote = candidates[0].parent()
+        hit = {"candidate": candidates[0], "checker": checkers[0], "zygote": zygote}[which]
+        hit.kill()
+        while is_alive(hit):
+            time.sleep(0.01)
+        verdicts = judge.run([double(n) for n in range(4)])
+        assert [verdict.detail for verdict in verdicts if not verdict.passed] == []
 
 
 def test_a_slot_serves_many_programs_without_growing(judge, settled):
