@@ -4,8 +4,8 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import threading
+import time
 
 import psutil
 import pytest
