@@ -6,10 +6,12 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
 
+from voltx_core.data.problem import StdioTest
 from voltx_core.errors import JudgeError
 from voltx_core.judge import Judge, Program
 
@@ -119,6 +121,21 @@ def test_a_slot_that_was_hit_while_it_stood_ready_costs_no_verdict(settled, whic
             time.sleep(0.01)
         verdicts = judge.run([double(n) for n in range(4)])
         assert [verdict.detail for verdict in verdicts if not verdict.passed] == []
+
+
+def test_a_checker_that_is_worn_after_orders_of_all_kinds_has_its_last_one_counted():
+    """The slot is not given up: whatever was judged is told at once."""
+    beside = replace(double(2), assurance="inproc")
+    script = Program(id="s", code="print(1)", tests=(StdioTest(stdin="", stdout="1"),))
+    # A checker that ran such tests ends itself.
+    wearing = replace(double(3), setup="import os\nos.environ['X'] = '1'")
+    before = {process.pid for process in psutil.Process().children()}
+    with Judge(workers=1) as judge:
+        judge.run([double(1)])
+        slots = {process.pid for process in psutil.Process().children()} - before
+        rows = [beside, double(1), wearing, script, double(1), wearing, wearing, beside, double(1)]
+        assert all(verdict.passed for verdict in judge.run(rows * 3))
+        assert {process.pid for process in psutil.Process().children()} - before == slots
 
 
 def test_a_slot_serves_many_programs_without_growing(judge, settled):

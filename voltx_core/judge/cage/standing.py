@@ -4,6 +4,7 @@ A fresh candidate is forked and confined while the slot has nothing else to do; 
 then wait for the next order together, and the zygote sleeps until the checker has judged it.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -134,25 +135,24 @@ class StandingPair:
                 return self._died(word)
 
     def _died(self, word: bytes) -> tuple[bytes, int]:
-        starts = self._starts
-        exit_code = self._end(at_once=not word)
-        try:
-            begun = os.eventfd_read(self._begun)
-        except BlockingIOError:
-            begun = 0
-        if begun < starts:
+        exit_code, begun = self._end(at_once=not word)
+        if not begun:
             raise NotStarted("the checker ended before there was anything to judge")
         if exit_code == -signal.SIGALRM:
             return OVERDUE, exit_code
         return {LAST: FINISHED, LOST: FAULT}.get(word, DIED), exit_code
 
-    def _end(self, *, at_once: bool = True) -> int:
-        """Reap the checker; its exit code."""
+    def _end(self, *, at_once: bool = True) -> tuple[int, bool]:
+        """Reap the checker; its exit code, and whether it had begun all that it was sent."""
         assert self._control
         self._poll.unregister(self._control)
         self._control.close()
-        self._control, self._starts = None, 0
         if at_once:
             os.kill(self._pid, signal.SIGKILL)
         _, status = os.waitpid(self._pid, _WALL)
-        return os.waitstatus_to_exitcode(status)
+        begun = 0
+        with contextlib.suppress(BlockingIOError):
+            begun = os.eventfd_read(self._begun)
+        all_begun = begun == self._starts
+        self._control, self._starts = None, 0
+        return os.waitstatus_to_exitcode(status), all_begun
