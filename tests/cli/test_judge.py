@@ -64,6 +64,17 @@ def test_a_score_comes_with_its_interval_and_a_report(run, problems, samples, tm
     assert report["samples_from"]["copies"] == 1
 
 
+def test_a_task_with_a_reference_gets_the_cpu_time_that_its_reference_calls_for(run, tmp_path):
+    alone = problem("alone") | {"solution": ""}
+    problems = write_rows(tmp_path / "mine.jsonl", [problem("a"), alone])
+    rows = [sample("a", "def f(x):\n    while True: pass\n"), sample("alone", RIGHT)]
+    samples = write_rows(tmp_path / "samples.jsonl", rows)
+    results = json.loads(run(problems, samples, "--json", "--cpu-s", "3").stdout)["results"]
+    assert [row["outcome"] for row in results] == ["timeout", "passed"]
+    assert [row["cpu_limit_s"] for row in results] == [0.25, 3.0]
+    assert results[0]["cpu_s"] < 3.0
+
+
 def test_json_holds_what_the_report_holds(run, problems, samples, tmp_path):
     done = run(problems, samples, "--json")
     printed = json.loads(done.stdout)

@@ -208,11 +208,11 @@ import struct, sys
 sys.path.insert(0, sys.argv[2])
 from test_isolation import stores
 from voltx_core.judge import Judge
-from voltx_core.judge.cage import landlock, seccomp
+from voltx_core.judge.cage import bpf, landlock
 
 LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
 program = [(LOAD, 0, 0, 0), (EQUAL, 0, 1, 444), (RETURN, 0, 0, 0x50026), (RETURN, 0, 0, 0x7FFF0000)]
-seccomp.install(b"".join(struct.pack("<HBBI", *one) for one in program))
+bpf.install(b"".join(struct.pack("<HBBI", *one) for one in program))
 assert landlock.abi() == 0
 with Judge(workers=1, level=sys.argv[1]) as judge:
     print(stores(judge))

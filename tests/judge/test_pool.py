@@ -5,10 +5,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+from dataclasses import replace
 
 import psutil
 import pytest
 
+from voltx_core.data.problem import StdioTest
 from voltx_core.errors import JudgeError
 from voltx_core.judge import Judge, Program
 
@@ -21,6 +24,13 @@ def double(n: int, *, slow: bool = False) -> Program:
         tests=(f"assert f(2) == {2 * n}",),
         entry_point="f",
     )
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def descendants() -> list[psutil.Process]:
@@ -90,6 +100,42 @@ def test_nothing_survives_a_judge_that_is_killed(tmp_path):
     victim.stdout.close()
     _, alive = psutil.wait_procs(below, timeout=60)
     assert alive == []
+
+
+@pytest.mark.parametrize("which", ["candidate", "checker", "zygote"])
+def test_a_slot_that_was_hit_while_it_stood_ready_costs_no_verdict(settled, which):
+    before = {process.pid for process in descendants()}
+    with Judge(workers=1) as judge:
+        judge.run([double(1)])
+        settled(lambda: len(descendants()))
+        own = [process for process in descendants() if process.pid not in before]
+        # Candidates lead sessions of their own; checkers are forked from the zygote like them.
+        youngest = [p for p in own if not p.children()]
+        candidates = [p for p in youngest if os.getsid(p.pid) == p.pid]
+        checkers = [p for p in youngest if os.getsid(p.pid) != p.pid]
+        assert (len(candidates), len(checkers)) == (1, 1)
+        zygote = candidates[0].parent()
+        hit = {"candidate": candidates[0], "checker": checkers[0], "zygote": zygote}[which]
+        hit.kill()
+        while is_alive(hit):
+            time.sleep(0.01)
+        verdicts = judge.run([double(n) for n in range(4)])
+        assert [verdict.detail for verdict in verdicts if not verdict.passed] == []
+
+
+def test_a_checker_that_is_worn_after_orders_of_all_kinds_has_its_last_one_counted():
+    """The slot is not given up: whatever was judged is told at once."""
+    beside = replace(double(2), assurance="inproc")
+    script = Program(id="s", code="print(1)", tests=(StdioTest(stdin="", stdout="1"),))
+    # A checker that ran such tests ends itself.
+    wearing = replace(double(3), setup="import os\nos.environ['X'] = '1'")
+    before = {process.pid for process in psutil.Process().children()}
+    with Judge(workers=1) as judge:
+        judge.run([double(1)])
+        slots = {process.pid for process in psutil.Process().children()} - before
+        rows = [beside, double(1), wearing, script, double(1), wearing, wearing, beside, double(1)]
+        assert all(verdict.passed for verdict in judge.run(rows * 3))
+        assert {process.pid for process in psutil.Process().children()} - before == slots
 
 
 def test_a_slot_serves_many_programs_without_growing(judge, settled):

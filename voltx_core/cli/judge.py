@@ -92,7 +92,15 @@ Level = Annotated[
         help="Isolation; auto is the strongest that works. A level that is named never falls back.",
     ),
 ]
-CpuS = Annotated[float, typer.Option("--cpu-s", min=0.1, help="CPU seconds a program may use.")]
+CpuS = Annotated[
+    float,
+    typer.Option(
+        "--cpu-s",
+        min=0.1,
+        help="CPU seconds a program may use, at most: for a Python task with a reference it is ten "
+        "times what that needs, if that is less, and no less than 0.25.",
+    ),
+]
 WallS = Annotated[float, typer.Option("--wall-s", min=0.1, help="Seconds a program may take.")]
 MemoryMib = Annotated[int, typer.Option("--memory-mib", min=32, help="Memory of a program.")]
 

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from voltx_core.data.jsonl import canonical_json, row_from_problem
@@ -13,7 +13,7 @@ from voltx_core.data.suites.problem_sets import Task
 from voltx_core.data.suites.samples import Sample
 from voltx_core.evaluation.ledger import Ledger
 from voltx_core.evaluation.requirements import unmet
-from voltx_core.judge import Judge, Limits, Outcome, Program, settle
+from voltx_core.judge import Judge, Limits, Outcome, Program, Settlement, settle
 
 Progress = Callable[[int, int], None]
 
@@ -37,6 +37,7 @@ class Result:
         assurance: ``split``, ``inproc``, or ``compared`` for answers.
         level: isolation that was in force; empty where nothing was executed.
         cpu_s: CPU seconds of the candidate.
+        cpu_limit_s: how many it was allowed; 0 where nothing was executed.
     """
 
     task_id: str
@@ -48,6 +49,7 @@ class Result:
     assurance: str
     level: str = ""
     cpu_s: float = 0.0
+    cpu_limit_s: float = 0.0
     detail: str = ""
 
     @property
@@ -88,7 +90,8 @@ def judge_samples(
         samples: all of them, in any order.
         judge: what runs the programs.
         ledger: where results are found and kept. What did not run before is tried again.
-        limits: of each program.
+        limits: of each program; where a Python task has a reference, less CPU time if that needs
+            less than a tenth of it.
         on_progress: called with (samples done, all).
 
     Returns:
@@ -108,14 +111,18 @@ def judge_samples(
         {group[0].task.id: group[0].task for group in todo.values()},
     )
     blocked = _blocked(tasks.values(), judge)
-    tasks |= _settled([task for task in tasks.values() if task.id not in blocked], judge, limits)
+    calibrated = dict.fromkeys(tasks, limits)
+    for settled in _settled([t for t in tasks.values() if t.id not in blocked], judge, limits):
+        tasks[settled.problem.id] = settled.problem
+        cpu_s = min(settled.limits.cpu_s, limits.cpu_s)
+        calibrated[settled.problem.id] = replace(limits, cpu_s=cpu_s)
     at, size = 0, _FIRST_BATCH
     while at < len(groups):
         if on_progress:
             on_progress(done, len(samples))
         batch = groups[at : at + size]
         started = time.monotonic()
-        results = _judged(batch, tasks, judge, limits, blocked)
+        results = _judged(batch, tasks, judge, calibrated, blocked)
         ledger.append(asdict(result) for result in results)
         known |= {_key(result): result for result in results}
         at, done = at + len(batch), done + len(results)
@@ -147,26 +154,25 @@ def _blocked(tasks: Iterable[Task], judge: Judge) -> Mapping[str, str]:
     return {task: missing[need] for task, need in sorted(wanted) if need in missing}
 
 
-def _settled(tasks: Sequence[Task], judge: Judge, limits: Limits) -> dict[str, Task]:
-    """Python problems with the verdict mode that their references need, by id."""
+def _settled(tasks: Sequence[Task], judge: Judge, limits: Limits) -> list[Settlement]:
+    """Python problems with what their references have shown: verdict mode and CPU limit."""
     problems = [
         task
         for task in tasks
         if isinstance(task, Problem) and task.language == "python" and task.solution
     ]
-    settled = settle(problems, judge, base=limits)
-    return {one.problem.id: one.problem for one in settled if one.status == "inproc"}
+    return settle(problems, judge, base=limits)
 
 
 def _judged(
     batch: Sequence[Sequence[Sample]],
     tasks: Mapping[str, Task],
     judge: Judge,
-    limits: Limits,
+    limits: Mapping[str, Limits],
     blocked: Mapping[str, str],
 ) -> list[Result]:
     programs = {
-        number: Program.of(task, group[0].code, limits=limits)
+        number: Program.of(task, group[0].code, limits=limits[task.id])
         for number, group in enumerate(batch)
         for task in [tasks[group[0].task.id]]
         if isinstance(task, Problem) and task.id not in blocked
@@ -186,6 +192,7 @@ def _judged(
                 "assurance": verdict.assurance,
                 "level": verdict.level,
                 "cpu_s": verdict.cpu_s,
+                "cpu_limit_s": limits[task.id].cpu_s,
                 "detail": verdict.detail[:_MAX_DETAIL],
             }
         else:

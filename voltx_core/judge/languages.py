@@ -43,6 +43,7 @@ class Recipe:
         compile: the compiler's command; None for an interpreter.
         run: the program's command; ``{main}`` stands for a Java class.
         readable: folders its tools live in.
+        environment: in its values ``{scratch}`` stands for the folder that programs run in.
         makes: how the names of the files end that the compiler makes.
     """
 
@@ -186,7 +187,7 @@ def _go() -> Recipe | str:
             ("CGO_ENABLED", "0"),
             ("GOFLAGS", "-mod=mod"),
             ("GO111MODULE", "off"),
-            ("GOCACHE", "/scratch/cache"),
+            ("GOCACHE", "{scratch}/cache"),
             ("GOMAXPROCS", "2"),
             ("GOTOOLCHAIN", "local"),
         ),

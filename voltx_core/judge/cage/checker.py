@@ -80,13 +80,13 @@ def serve_checks(jail: Jail, control: socket.socket, request: int, report: int, 
             header = message[START.size :] or read_exact(request, ORDER.size)
         except (ChannelClosed, ConnectionResetError):
             return
+        os.eventfd_write(begun, 1)
         kind, length, wall_s = ORDER.unpack(header)
         if kind != CALLS:
             for fd in ends:
                 os.close(fd)
             control.send(OTHER + header)
             continue
-        os.eventfd_write(begun, 1)
         signal.setitimer(signal.ITIMER_REAL, wall_s + _GRACE_S)
         (pid,) = START.unpack_from(message)
         try:

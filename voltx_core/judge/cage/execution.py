@@ -89,7 +89,7 @@ def run_steps(
         )
         ending = watch(
             partial(_enclose_command, Fence(jail, limits), cpu_s, step["memory_mib"]),
-            partial(os.execve, step["argv"][0], step["argv"], step["environment"]),
+            partial(os.execve, step["argv"][0], step["argv"], _in_place(step["environment"])),
             step["stdin"],
             cpu_s=cpu_s,
             wall_s=wall_s,
@@ -129,6 +129,11 @@ def run_beside(
         announce=announce,
     )
     return _write_report(report, _as_data(ending))
+
+
+def _in_place(environment: dict[str, str]) -> dict[str, str]:
+    """The environment with the working directory for ``{scratch}``."""
+    return {name: value.replace("{scratch}", os.getcwd()) for name, value in environment.items()}
 
 
 def _enclose_command(fence: Fence, cpu_s: float, memory_mib: int) -> None:

@@ -30,7 +30,7 @@ import resource
 import signal
 from dataclasses import dataclass
 
-from . import kernel, landlock, namespaces, seccomp
+from . import bpf, kernel, landlock, namespaces, seccomp
 
 _MAX_DESCRIPTORS = 64
 _MAX_THREADS = 64
@@ -114,7 +114,7 @@ def enter(jail: Jail) -> list[str]:
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     if jail.level == "ns":  # a change of uid has cleared it
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    seccomp.install(seccomp.outer_filter())
+    bpf.install(seccomp.outer_filter())
     enforced.append("seccomp")
     return enforced
 
@@ -147,7 +147,7 @@ class Fence:
         self._filter = None
         if jail.level != "none":
             fixed.append((resource.RLIMIT_NPROC, _MAX_THREADS + _tasks_not_ours(jail)))
-            self._filter = seccomp.Layout(
+            self._filter = bpf.Layout(
                 seccomp.inner_filter(
                     may_exec=limits.may_exec,
                     may_build=limits.may_build,

@@ -33,15 +33,19 @@ class Budget:
         self._pid = pid
         self._quota = quota
         self._cpu_s = cpu_s
+        self._look = 0.0  # before then the CPU time cannot be used up
         self._end = time.monotonic() + wall_s
 
     def time_left(self) -> float:
         """Seconds until the budget can be over at the earliest; 0 when it is."""
-        cpu_left = self._cpu_s - self._cpu_used()
-        wall_left = self._end - time.monotonic()
-        if cpu_left <= 0 or wall_left <= 0:
-            return 0.0
-        return max(min(cpu_left, wall_left), _SHORTEST_WAIT_S)
+        now = time.monotonic()
+        if now >= self._look:
+            cpu_left = self._cpu_s - self._cpu_used()
+            if cpu_left <= 0:
+                return 0.0
+            self._look = now + cpu_left
+        left = min(self._look, self._end) - now
+        return max(left, _SHORTEST_WAIT_S) if now < self._end else 0.0
 
     def _cpu_used(self) -> float:
         try:
@@ -91,10 +95,9 @@ class Process:
         """Kill the process and its whole group, reap it, and return its exit code."""
         if self.exit_code is None:
             try:
-                os.kill(self.pid, signal.SIGKILL)
                 os.killpg(self.pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):  # it has no group yet
-                pass
+                os.kill(self.pid, signal.SIGKILL)
             _, status, usage = os.wait4(self.pid, 0)
             self.exit_code = os.waitstatus_to_exitcode(status)
             self.cpu_used_s = usage.ru_utime + usage.ru_stime

@@ -66,11 +66,13 @@ class Candidate:
         """
         order = marshal.dumps((code, setup, wanted))
         limits = hostile.LIMITS.pack(cpu_s, memory_mib, len(order))
+        written = False
         try:
             self._write(limits + order)
+            written = True
             reply = self._receive()
         except CandidateGone as gone:
-            if gone.outcome == "crashed" and self._unread():
+            if gone.outcome == "crashed" and (not written or self._unread()):
                 raise NotStarted(gone.detail) from None
             raise
         return self._decoded(reply)

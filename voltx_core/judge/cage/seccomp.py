@@ -6,24 +6,14 @@ a process. The **inner** one is installed in every candidate: no new processes, 
 others, no way out of its session.
 
 Everything beyond the newest system call known here answers ENOSYS; so does ``clone3``, whose
-flags a filter cannot see (the C library then falls back to ``clone``).
+flags a filter cannot see (the C library then falls back to ``clone``). How a list of refusals
+becomes a filter is told in ``bpf``.
 """
 
-import ctypes
-import errno
 import os
-import struct
-from collections.abc import Iterable
-from dataclasses import dataclass
 
 from . import kernel
-from .syscalls import NEWEST, NUMBERS
-
-_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-_X32_BIT = 0x40000000
-_KILL, _ALLOW, _ERRNO = 0x80000000, 0x7FFF0000, 0x00050000
-_LD_ABS, _JEQ, _JGE, _JSET, _RET = 0x20, 0x15, 0x35, 0x45, 0x06
-_AT_NUMBER, _AT_ARCH, _AT_ARGUMENTS = 0, 4, 16
+from .bpf import PID_TO_COME, Condition, assemble
 
 _NETWORK = ("socket", "connect", "bind", "listen", "accept", "accept4", "recvmmsg")
 _OTHER_PROCESSES = [
@@ -231,25 +221,6 @@ _KEEP_SIZE = 1  # space beyond the end of a file, which its size limit does not 
 _TCGETS, _TIOCGWINSZ, _FIONREAD, _FIONBIO = 0x5401, 0x5413, 0x541B, 0x5421
 _FIONCLEX, _FIOCLEX = 0x5450, 0x5451
 
-PID_TO_COME = 0x7FEDCBA9
-"""Stands in a filter for the process that will install it; no pid is as large."""
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A system call refused only for some values of one argument (its low 32 bits).
-
-    ``equal``: refused for these values; ``any_bit``: refused when one of these bits is set;
-    ``unless_equal`` / ``unless_bit``: refused except for these values / with this bit.
-    """
-
-    call: str
-    argument: int
-    equal: tuple[int, ...] = ()
-    any_bit: int = 0
-    unless_equal: tuple[int, ...] = ()
-    unless_bit: int = 0
-
 
 def outer_filter() -> bytes:
     """What a zygote and all its descendants never need."""
@@ -274,7 +245,7 @@ def outer_filter() -> bytes:
         ),
         Condition("fallocate", 1, any_bit=_KEEP_SIZE),
     ]
-    return _assemble(denied, conditions)
+    return assemble(denied, conditions)
 
 
 def inner_filter(
@@ -324,91 +295,4 @@ def inner_filter(
         ]
     if not paths:
         denied += _PATHS
-    return _assemble(denied, conditions)
-
-
-class Layout:
-    """A filter in memory as the kernel wants it, for a process that will soon install it."""
-
-    def __init__(self, program: bytes) -> None:
-        self._code = ctypes.create_string_buffer(program, len(program))
-        pointer = struct.pack("@HP", len(program) // 8, ctypes.addressof(self._code))
-        self._pointer = ctypes.create_string_buffer(pointer, len(pointer))
-        self._address = ctypes.addressof(self._pointer)
-        pid = struct.pack("<I", PID_TO_COME)
-        self._pids = [at for at in range(4, len(program), 8) if program[at : at + 4] == pid]
-
-    def install(self) -> None:
-        """Put the filter on this process and its future children, for good.
-
-        Raises:
-            OSError: the kernel has no seccomp filters or refused; or privileges can be gained.
-        """
-        for at in self._pids:
-            struct.pack_into("<I", self._code, at, os.getpid())
-        kernel.load_filter(self._address)
-
-
-def install(program: bytes) -> None:
-    """Put the filter on this process and its future children, for good.
-
-    Raises:
-        OSError: the kernel has no seccomp filters or refused.
-    """
-    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    Layout(program).install()
-
-
-def _assemble(denied: Iterable[str], conditions: Iterable[Condition]) -> bytes:
-    if kernel.MACHINE not in _ARCHITECTURES:
-        raise OSError(f"no seccomp filter is known for {kernel.MACHINE}")
-    refuse = _op(_RET, value=_ERRNO | errno.EPERM)
-    lacking = _op(_RET, value=_ERRNO | errno.ENOSYS)
-    program = [
-        _op(_LD_ABS, value=_AT_ARCH),
-        _op(_JEQ, 1, 0, _ARCHITECTURES[kernel.MACHINE]),
-        _op(_RET, value=_KILL),
-        _op(_LD_ABS, value=_AT_NUMBER),
-        _op(_JGE, 0, 1, _X32_BIT),
-        _op(_RET, value=_KILL),
-        _op(_JGE, 0, 1, NEWEST + 1),
-        lacking,
-        _op(_JEQ, 0, 1, _number("clone3") or 0),
-        lacking,
-    ]
-    for name in denied:
-        number = _number(name)
-        if number is not None:
-            program += [_op(_JEQ, 0, 1, number), refuse]
-    for condition in conditions:
-        number = _number(condition.call)
-        if number is not None:
-            body = _condition_body(condition, refuse)
-            program += [_op(_JEQ, 0, len(body), number), *body]
-    program.append(_op(_RET, value=_ALLOW))
-    return b"".join(program)
-
-
-def _condition_body(condition: Condition, refuse: bytes) -> list[bytes]:
-    body = [_op(_LD_ABS, value=_AT_ARGUMENTS + 8 * condition.argument)]
-    for value in condition.equal:
-        body += [_op(_JEQ, 0, 1, value), refuse]
-    if condition.any_bit:
-        body += [_op(_JSET, 0, 1, condition.any_bit), refuse]
-    allowed = condition.unless_equal
-    for left, value in zip(range(len(allowed), 0, -1), allowed, strict=True):
-        body.append(_op(_JEQ, left, 0, value))  # past the others and the refusal
-    if allowed:
-        body.append(refuse)
-    if condition.unless_bit:
-        body += [_op(_JSET, 1, 0, condition.unless_bit), refuse]
-    # Reload the number: the accumulator holds the argument now.
-    return [*body, _op(_LD_ABS, value=_AT_NUMBER)]
-
-
-def _number(name: str) -> int | None:
-    return NUMBERS[name][kernel.MACHINE == "aarch64"]
-
-
-def _op(code: int, if_true: int = 0, if_false: int = 0, value: int = 0) -> bytes:
-    return struct.pack("<HBBI", code, if_true, if_false, value)
+    return assemble(denied, conditions)
