@@ -8,23 +8,40 @@ from pathlib import Path
 
 from voltx_core.errors import StoreError
 from voltx_core.store import ArtifactStore, Mirror
+from voltx_core.training.checkpoint import damage
 
 logger = logging.getLogger(__name__)
 
 
 def take_over(artifacts: ArtifactStore, stage: str, fingerprint: str, local: Path) -> None:
-    """Bring in a newer remote checkpoint than the local ones, if there is an intact one."""
-    newest = max((int(p.name) for p in local.glob("[0-9]*") if p.name.isdigit()), default=0)
-    for sequence in reversed(artifacts.progress_steps(stage, fingerprint)):
+    """Bring in the newest intact remote checkpoint when no intact local one is as new."""
+    remote = artifacts.progress_steps(stage, fingerprint)
+    if not remote:
+        return
+    newest = _newest_intact(local)
+    for sequence in reversed(remote):
         if sequence <= newest:
             return
         try:
+            if (local / str(sequence)).exists():  # damaged, or it would count as intact
+                shutil.rmtree(local / str(sequence))
             artifacts.fetch_progress(stage, fingerprint, sequence, local / str(sequence))
         except StoreError as error:
             logger.warning("Remote checkpoint %s of %s passed over: %s", sequence, stage, error)
         else:
-            logger.info("Took over checkpoint %s of %s from the store", sequence, stage)
+            logger.info(
+                "Took over checkpoint %s of %s from the store: the newest intact one here is %s",
+                sequence,
+                stage,
+                newest or "none",
+            )
             return
+
+
+def _newest_intact(local: Path) -> int:
+    """The sequence of the newest local checkpoint whose digests are right, 0 without one."""
+    found = [int(path.name) for path in local.glob("[0-9]*") if path.name.isdigit()]
+    return next((n for n in sorted(found, reverse=True) if damage(local / str(n)) is None), 0)
 
 
 class RemoteProgress:

@@ -242,17 +242,17 @@ class Checkpoints:
             self._sources = {}
             for sequence in reversed(self.sequences()):
                 folder = self.folder / str(sequence)
-                damage = _damage(folder)
-                if damage is None:
+                found = damage(folder)
+                if found is None:
                     logger.info("Resuming from checkpoint %s", folder)
                     names = json.loads((folder / COMPLETE).read_text())
                     self._sources = {name: folder / name for name in names}
                     break
-                logger.warning("Checkpoint %s is damaged (%s); trying an older one", folder, damage)
+                logger.warning("Checkpoint %s is damaged (%s); trying an older one", folder, found)
         return self._sources
 
 
-def _damage(folder: Path) -> str | None:
+def damage(folder: Path) -> str | None:
     """What is wrong with a checkpoint, or None."""
     try:
         for name, digest in json.loads((folder / COMPLETE).read_text()).items():
