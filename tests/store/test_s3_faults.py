@@ -41,18 +41,6 @@ LASTING = {
 }
 
 
-@pytest.fixture
-def remote(bucket: str, proxy: FaultyProxy) -> S3Store:
-    """A store behind the faulty proxy."""
-    return S3Store(f"s3://{bucket}/p", endpoint_url=proxy.url, part_bytes=PART)
-
-
-@pytest.fixture
-def direct(bucket: str, s3_server: str) -> S3Store:
-    """The same store without the proxy: what the server really holds."""
-    return S3Store(f"s3://{bucket}/p", endpoint_url=s3_server)
-
-
 @pytest.fixture(scope="module")
 def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of three parts."""

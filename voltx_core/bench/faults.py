@@ -313,7 +313,7 @@ class FaultyProxy:
             "Content-Type": "application/xml",
             "Date": formatdate(time.time() + ahead_s, usegmt=True),
         }
-        content = f"<Error><Code>{code}</Code><Message>Injected.</Message></Error>".encode()
+        content = f"<Error><Code>{code}</Code><Message>Please try again.</Message></Error>".encode()
         self._answer(client, status, fields, content, None)
 
     def _answer(

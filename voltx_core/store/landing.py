@@ -40,6 +40,8 @@ def landing(path: Path, *, sha256: str = "") -> Iterator[Path]:
         yield part
         os.replace(part, path)
     except OSError as error:
+        with suppress(OSError):  # a part that fills the disk helps nobody
+            part.unlink()
         raise StoreError(
             f"could not write {path}: {error.strerror or error}. Free some space there, or "
             f"correct the permissions of its folder."

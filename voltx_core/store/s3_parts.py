@@ -293,10 +293,18 @@ class PartTransfer:
                 raise IncompleteReadError(actual_bytes=length, expected_bytes=stop - start)
             offset = start
             for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):  # raises when cut short
-                os.pwrite(descriptor, chunk, offset)
+                _write_at(descriptor, chunk, offset)
                 offset += len(chunk)
 
         read_patiently(read)
+
+
+def _write_at(descriptor: int, data: bytes, offset: int) -> None:
+    """Write all of it; a disk that fills up takes a part first and refuses only then."""
+    rest = memoryview(data)
+    while rest:
+        count = os.pwrite(descriptor, rest, offset)
+        rest, offset = rest[count:], offset + count
 
 
 def _first_hole(descriptor: int, start: int, stop: int) -> int:
