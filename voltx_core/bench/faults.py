@@ -18,6 +18,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from enum import StrEnum
@@ -299,7 +300,9 @@ class FaultyProxy:
         """What the server says; 502 when it cannot be reached, as gateways say."""
         server = http.client.HTTPConnection(self._host, timeout=_UPSTREAM_TIMEOUT_S)
         try:
-            server.request(request.method, request.path, body or None, headers)
+            # It may refuse before it has read the whole body.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                server.request(request.method, request.path, body or None, headers)
             answer = server.getresponse()
             return answer.status, dict(answer.getheaders()), answer.read()
         except (OSError, http.client.HTTPException):
