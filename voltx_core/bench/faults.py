@@ -139,8 +139,8 @@ class FaultPlan:
     Args:
         seed: Of the draws. With several connections the order of requests, and so which of them
             is hit, is up to the threads of the client.
-        rates: Probability of each fault for a request that it can happen to; they are tried in
-            this order and one request meets one fault.
+        rates: Probability of each fault for a request that it can happen to. They are tried in
+            this order; a request meets at most one before it reaches the server and one after.
         delay_s: How late a delayed answer is.
         skew_s: How far the server's clock is ahead when it says so.
     """
