@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from voltx_core.bench import store_race
-from voltx_core.bench.store_race import Record, measure, race
+from voltx_core.bench.store_race import Lap, Record, measure, race
 from voltx_core.bench.store_server import BUCKET, CREDENTIALS, SERVERS, program, serving
 from voltx_core.bench.store_stall import measure_stall
 from voltx_core.errors import StoreError
@@ -26,7 +26,9 @@ def _aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def record(*up: float) -> Record:
-    return Record({"up": list(up), "down": [2 * s for s in up]})
+    laps = [Lap(seconds, cpu_s=1.0, server_cpu_s=1.0) for seconds in up]
+    twice = [Lap(2 * seconds, cpu_s=1.0, server_cpu_s=1.0) for seconds in up]
+    return Record({"up": laps, "down": twice})
 
 
 def test_ratios_are_taken_within_a_round_and_the_best_peer_counts() -> None:
@@ -83,9 +85,10 @@ def test_contenders_carry_one_file_and_one_that_damages_it_is_out(
     monkeypatch.setattr(store_race, "program", lambda _: None)
     with serving("moto", tmp_path / "server") as server:
         records = race(server, tmp_path, size=300_000, rounds=2, on_round=lambda _: None)
-    assert len(records["voltx"].seconds["up"]) == len(records["voltx"].seconds["down"]) == 2
+    assert len(records["voltx"].seconds("up")) == len(records["voltx"].seconds("down")) == 2
+    assert all(lap.cpu_s > 0 and lap.server_cpu_s >= 0 for lap in records["voltx"].laps["up"])
     assert records["boto3"].why == "it brought other bytes back"
-    assert records["boto3"].seconds == {"up": [], "down": []}
+    assert records["boto3"].laps == {"up": [], "down": []}
     assert "[bench]" in (records["aws"].why or "")
     assert [path.name for path in tmp_path.iterdir()] == ["server"]
 
