@@ -15,6 +15,7 @@ import pytest
 
 from voltx_core.bench.faults import FaultPlan, FaultyProxy
 from voltx_core.store import ArtifactEntry, ArtifactStore, Manifest, Store, open_store
+from voltx_core.store.s3 import S3Store
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -147,3 +148,30 @@ def proxy(s3_server: str) -> Iterator[FaultyProxy]:
     """A proxy before the S3 server that spoils what a test orders it to."""
     with FaultyProxy(s3_server, FaultPlan()) as faulty:
         yield faulty
+
+
+@pytest.fixture
+def remote(bucket: str, proxy: FaultyProxy) -> S3Store:
+    """A store behind the faulty proxy, with the smallest parts that S3 allows."""
+    return S3Store(f"s3://{bucket}/p", endpoint_url=proxy.url, part_bytes=5 << 20)
+
+
+@pytest.fixture
+def direct(bucket: str, s3_server: str) -> S3Store:
+    """The same store without the proxy: what the server really holds."""
+    return S3Store(f"s3://{bucket}/p", endpoint_url=s3_server)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 KiB."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("mounting a tiny file system needs root")
+    options = ["-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    mounted = subprocess.run(["mount", *options], capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"mounting a tiny file system failed: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

@@ -15,12 +15,6 @@ from voltx_core.store.s3 import S3Store
 PART = 5 << 20
 
 
-@pytest.fixture
-def remote(bucket: str, proxy: FaultyProxy) -> S3Store:
-    """A store behind the faulty proxy."""
-    return S3Store(f"s3://{bucket}/p", endpoint_url=proxy.url, part_bytes=PART)
-
-
 @pytest.fixture(scope="module")
 def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of three parts, the last one short, no two alike."""

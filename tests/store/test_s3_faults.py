@@ -41,18 +41,6 @@ LASTING = {
 }
 
 
-@pytest.fixture
-def remote(bucket: str, proxy: FaultyProxy) -> S3Store:
-    """A store behind the faulty proxy."""
-    return S3Store(f"s3://{bucket}/p", endpoint_url=proxy.url, part_bytes=PART)
-
-
-@pytest.fixture
-def direct(bucket: str, s3_server: str) -> S3Store:
-    """The same store without the proxy: what the server really holds."""
-    return S3Store(f"s3://{bucket}/p", endpoint_url=s3_server)
-
-
 @pytest.fixture(scope="module")
 def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of three parts."""
@@ -261,3 +249,18 @@ def test_two_writers_of_one_fingerprint_in_a_storm_leave_one_whole_result(
     folder = ArtifactStore(store, tmp_path / "cache").fetch(answers[0], "weights")
     assert len({path.read_bytes() for path in folder.iterdir()}) == 1
     assert len(list(folder.iterdir())) == 5
+
+
+@pytest.mark.parametrize("conditions", [True, False])
+def test_what_is_created_damaged_is_put_right_even_when_the_answer_was_lost(
+    remote: S3Store, direct: S3Store, proxy: FaultyProxy, conditions: bool
+) -> None:
+    if not conditions:
+        proxy.plan.order(Fault.IGNORED_CONDITION, 1, method="PUT", containing="probe")
+    remote.check()
+    proxy.plan.order(Fault.FLIPPED_UPLOAD, containing="/p/key")
+    proxy.plan.order(Fault.LOST_ANSWER, method="PUT", containing="/p/key")
+    assert remote.create("key", b"the bytes")
+    assert proxy.plan.outstanding() == 0
+    assert direct.get_bytes("key") == b"the bytes"
+    assert not remote.create("key", b"of another")

@@ -118,6 +118,23 @@ def test_saves_in_the_background_end_in_their_order(tmp_path: Path) -> None:
     assert checkpoints.sequences() == [2, 3]
 
 
+def test_a_state_that_changes_its_names_shapes_and_types_is_saved_as_it_is(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    states = (
+        {"w": torch.ones(4), "gone": torch.ones(2)},
+        {"w": torch.full((2, 3), 2.0), "new": torch.arange(3)},
+        {"w": torch.full((2, 3), 3.0, dtype=torch.bfloat16).T, "new": torch.tensor(7)},
+    )
+    for step, state in enumerate(states):
+        checkpoints.save("train", step, state, {}, wait=False)
+        saved = checkpoints.restore("train")
+        assert saved is not None
+        assert saved.tensors.keys() == state.keys()
+        for name, tensor in state.items():
+            assert saved.tensors[name].dtype == tensor.dtype
+            assert torch.equal(saved.tensors[name], tensor)
+
+
 def test_a_failed_save_in_the_background_is_raised_at_the_next_one(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save("train", 1, {"w": torch.ones(4)}, {})

@@ -18,6 +18,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from enum import StrEnum
@@ -138,8 +139,8 @@ class FaultPlan:
     Args:
         seed: Of the draws. With several connections the order of requests, and so which of them
             is hit, is up to the threads of the client.
-        rates: Probability of each fault for a request that it can happen to; they are tried in
-            this order and one request meets one fault.
+        rates: Probability of each fault for a request that it can happen to. They are tried in
+            this order; a request meets at most one before it reaches the server and one after.
         delay_s: How late a delayed answer is.
         skew_s: How far the server's clock is ahead when it says so.
     """
@@ -299,7 +300,9 @@ class FaultyProxy:
         """What the server says; 502 when it cannot be reached, as gateways say."""
         server = http.client.HTTPConnection(self._host, timeout=_UPSTREAM_TIMEOUT_S)
         try:
-            server.request(request.method, request.path, body or None, headers)
+            # It may refuse before it has read the whole body.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                server.request(request.method, request.path, body or None, headers)
             answer = server.getresponse()
             return answer.status, dict(answer.getheaders()), answer.read()
         except (OSError, http.client.HTTPException):
@@ -313,7 +316,7 @@ class FaultyProxy:
             "Content-Type": "application/xml",
             "Date": formatdate(time.time() + ahead_s, usegmt=True),
         }
-        content = f"<Error><Code>{code}</Code><Message>Injected.</Message></Error>".encode()
+        content = f"<Error><Code>{code}</Code><Message>Please try again.</Message></Error>".encode()
         self._answer(client, status, fields, content, None)
 
     def _answer(

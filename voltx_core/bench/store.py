@@ -72,7 +72,7 @@ def store(
     out = console(stderr=as_json)
     size = size_mb * 10**6
     with (
-        tempfile.TemporaryDirectory(prefix="voltx-bench-store-") as name,
+        tempfile.TemporaryDirectory(prefix="voltx-transfers-") as name,
         _environment(CREDENTIALS),
         serving(kind, Path(name) / "server") as running,
     ):

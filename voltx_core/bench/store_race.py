@@ -7,6 +7,7 @@ default. That every download is right is checked for all, outside the measured t
 
 import importlib.util
 import os
+import resource
 import statistics
 import subprocess
 import time
@@ -14,6 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+import psutil
 
 from voltx_core.bench.store_server import BUCKET, Server, program
 from voltx_core.store import open_store, sha256_file
@@ -78,12 +81,24 @@ class Aws:
         subprocess.run(command, check=True, capture_output=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Lap:
+    """One file carried one way: wall seconds, and CPU seconds of the contender and the server."""
+
+    wall_s: float
+    cpu_s: float
+    server_cpu_s: float
+
+
 @dataclass
 class Record:
-    """Seconds of every round by direction; ``why`` says why there are none."""
+    """Every counted lap by direction; ``why`` says why there are none."""
 
-    seconds: dict[str, list[float]] = field(default_factory=lambda: {"up": [], "down": []})
+    laps: dict[str, list[Lap]] = field(default_factory=lambda: {"up": [], "down": []})
     why: str | None = None
+
+    def seconds(self, direction: str) -> list[float]:
+        return [lap.wall_s for lap in self.laps[direction]]
 
 
 def race(
@@ -115,37 +130,60 @@ def race(
         for name in names[first:] + names[:first]:
             if records[name].why is None:
                 on_round(f"round {turn} of {rounds}: {name}")
-                _carry(records[name], running[name], source, folder / name, sha256, turn > 0)
+                course = Course(server, source, folder / name, sha256)
+                _carry(records[name], running[name], course, counted=turn > 0)
     source.unlink()
     return records
 
 
-def _carry(
-    record: Record, contender: Contender, source: Path, target: Path, sha256: str, counted: bool
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What is carried, whereto, and where it comes back; ``sha256`` is what it must be."""
+
+    server: Server
+    source: Path
+    target: Path
+    sha256: str
+
+
+def _carry(record: Record, contender: Contender, course: Course, *, counted: bool) -> None:
     """One file up and down; a contender that fails or damages it is out."""
+    key, target = course.target.name, course.target
     try:
-        up_s = _timed(lambda: contender.up(source, target.name))
-        down_s = _timed(lambda: contender.down(target.name, target))
-        if sha256_file(target) != sha256:
+        up = _timed(course.server, lambda: contender.up(course.source, key))
+        down = _timed(course.server, lambda: contender.down(key, target))
+        if sha256_file(target) != course.sha256:
             record.why = "it brought other bytes back"
     except Exception as error:  # whatever a peer raises
         said = getattr(error, "stderr", None) or b""
         record.why = f"{type(error).__name__}: {error} {said.decode(errors='replace')}".strip()
     else:
         if counted:
-            record.seconds["up"].append(up_s)
-            record.seconds["down"].append(down_s)
+            record.laps["up"].append(up)
+            record.laps["down"].append(down)
     if record.why is not None:
-        record.seconds = {"up": [], "down": []}
+        record.laps = {"up": [], "down": []}
     target.unlink(missing_ok=True)
 
 
-def _timed(work: Callable[[], None]) -> float:
+def _timed(server: Server, work: Callable[[], None]) -> Lap:
     os.sync()  # nobody pays for what another one wrote
+    server_before, own_before = _cpu_s(server.pid), _own_cpu_s()
     started = time.perf_counter()
     work()
-    return time.perf_counter() - started
+    wall_s = time.perf_counter() - started
+    return Lap(wall_s, _own_cpu_s() - own_before, _cpu_s(server.pid) - server_before)
+
+
+def _own_cpu_s() -> float:
+    """CPU seconds of this process and of those it has waited for."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def _cpu_s(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def measure(records: Mapping[str, Record], size: int) -> tuple[Figures, dict[str, str]]:
@@ -160,10 +198,10 @@ def measure(records: Mapping[str, Record], size: int) -> tuple[Figures, dict[str
     figures: Figures = {}
     why: dict[str, str] = {}
     for direction in DIRECTIONS:
-        ours = records[OURS].seconds[direction]
+        ours = records[OURS].seconds(direction)
         ratios = []
         for name, record in records.items():
-            seconds = record.seconds[direction]
+            seconds = record.seconds(direction)
             figure = f"{direction}_mb_s" + ("" if name == OURS else f"_{name}")
             speed = size / 1e6 / statistics.median(seconds) if seconds else None
             figures[figure] = None if speed is None else round(speed, 1)
@@ -180,9 +218,12 @@ def measure(records: Mapping[str, Record], size: int) -> tuple[Figures, dict[str
 
 
 def samples(records: Mapping[str, Record]) -> dict[str, Any]:
-    """Seconds of every counted round."""
+    """Every counted lap."""
     return {
-        name: {way: [round(s, 4) for s in record.seconds[way]] for way in DIRECTIONS}
+        name: {
+            way: [{k: round(getattr(lap, k), 3) for k in Lap.__slots__} for lap in record.laps[way]]
+            for way in DIRECTIONS
+        }
         for name, record in records.items()
     }
 

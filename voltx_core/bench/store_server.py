@@ -36,6 +36,7 @@ class Server:
 
     kind: str
     url: str
+    pid: int
 
 
 def available() -> str | None:
@@ -52,19 +53,20 @@ def program(name: str) -> str | None:
 
 
 @contextmanager
-def serving(kind: str, folder: Path) -> Iterator[Server]:
+def serving(kind: str, folder: Path, *, port: int | None = None) -> Iterator[Server]:
     """Run a server while the block lasts.
 
     Args:
         kind: ``rclone`` (keeps objects as files, in Go) or ``moto`` (in memory, in Python).
-        folder: Empty; for its data and log.
+        folder: For its data and log; rclone finds there what it kept before.
+        port: To listen on; default: a free one.
 
     Raises:
         StoreError: It did not start.
     """
     data, log = folder / "objects", folder / "server.log"
-    (data / BUCKET).mkdir(parents=True)
-    port = _free_port()
+    (data / BUCKET).mkdir(parents=True, exist_ok=True)
+    port = port or _free_port()
     keys = f"{CREDENTIALS['AWS_ACCESS_KEY_ID']},{CREDENTIALS['AWS_SECRET_ACCESS_KEY']}"
     rclone = (program("rclone") or "rclone", "serve", "s3", str(data))
     command = {
@@ -81,7 +83,7 @@ def serving(kind: str, folder: Path) -> Iterator[Server]:
         if kind == "moto":
             request = urllib.request.Request(f"{url}/{BUCKET}", method="PUT")
             urllib.request.urlopen(request, timeout=30).close()
-        yield Server(kind, url)
+        yield Server(kind, url, process.pid)
     finally:
         process.terminate()
         try:

@@ -65,8 +65,10 @@ def measure_stall(
     """
     import torch
 
+    from voltx_core.stages.machine import pin_threads
     from voltx_core.training.checkpoint import Checkpoints
 
+    pin_threads(1)  # as stages do; the other core is the server's
     # Weights and two moments, four bytes each.
     depth = max(1, round(state_mb * 1e6 / 12 / _WIDTH**2))
     network = torch.nn.Sequential(*(torch.nn.Linear(_WIDTH, _WIDTH) for _ in range(depth)))

@@ -31,7 +31,7 @@ def landing(path: Path, *, sha256: str = "") -> Iterator[Path]:
     Raises:
         StoreError: The block or the renaming met an ``OSError``.
     """
-    kept = None
+    kept, landed = None, False
     part = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,14 +39,17 @@ def landing(path: Path, *, sha256: str = "") -> Iterator[Path]:
         part = path.with_name(part_name(sha256)) if kept else part
         yield part
         os.replace(part, path)
+        landed = True  # another process may use the name of the part from now on
     except OSError as error:
+        with suppress(OSError):  # a part that fills the disk helps nobody
+            part.unlink()
         raise StoreError(
             f"could not write {path}: {error.strerror or error}. Free some space there, or "
             f"correct the permissions of its folder."
         ) from error
     finally:
         with suppress(OSError):
-            if kept is None or part.stat().st_blocks == 0:
+            if not landed and (kept is None or part.stat().st_blocks == 0):
                 part.unlink()
         if kept is not None:
             kept.close()

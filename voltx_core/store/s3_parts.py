@@ -115,8 +115,10 @@ class PartTransfer:
                 self.client.abort_multipart_upload(**self.target, UploadId=upload_id)
                 raise
             except Exception as error:
-                # A concurrent writer of this key may have finished or aborted "our" upload.
-                if error_code(error) not in _LOST or attempt == _UPLOADS - 1:
+                # A concurrent writer of this key may have finished or aborted "our" upload, or
+                # the server forgotten it in a restart, and then may refuse parts by hanging up.
+                lost = error_code(error) in _LOST or self._is_gone(upload_id)
+                if not lost or attempt == _UPLOADS - 1:
                     raise
         raise AssertionError("unreachable")
 
@@ -149,6 +151,14 @@ class PartTransfer:
                     self.pool.submit(self._fetch_range, descriptor, missing, stop, size, etag)
                 )
             return _digest_in_order(descriptor, slices, futures)
+
+    def _is_gone(self, upload_id: str) -> bool:
+        """Whether the server says that it knows no such upload."""
+        try:
+            self.client.list_parts(**self.target, UploadId=upload_id, MaxParts=1)
+        except Exception as error:
+            return error_code(error) == "NoSuchUpload"
+        return False
 
     def _carries(self, sha256: str) -> bool:
         """Whether the upload gone on with was begun for these bytes: its metadata stay."""
@@ -293,10 +303,18 @@ class PartTransfer:
                 raise IncompleteReadError(actual_bytes=length, expected_bytes=stop - start)
             offset = start
             for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):  # raises when cut short
-                os.pwrite(descriptor, chunk, offset)
+                _write_at(descriptor, chunk, offset)
                 offset += len(chunk)
 
         read_patiently(read)
+
+
+def _write_at(descriptor: int, data: bytes, offset: int) -> None:
+    """Write all of it; a disk that fills up takes a part first and refuses only then."""
+    rest = memoryview(data)
+    while rest:
+        count = os.pwrite(descriptor, rest, offset)
+        rest, offset = rest[count:], offset + count
 
 
 def _first_hole(descriptor: int, start: int, stop: int) -> int:

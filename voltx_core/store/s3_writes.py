@@ -64,12 +64,14 @@ class Writing:
         if conditional:
             sent = self._send_if_new(data, writer)
         else:
-            sent = self._send(data, writer=writer) if self._writer() is None else None
-        # Of several who found nothing on a server without conditions, the last is the creator.
-        certain = conditional and sent is not None
-        if not certain and self._writer() != writer:
-            return False
-        if sent is not None and self._differs(sha256, sent):
+            sent = self._send(data, writer=writer) if self._head() is None else None
+        if sent is None or not conditional:
+            # Of several who found nothing on a server without conditions, the last is the creator.
+            there = self._head()
+            if there is None or metadata(there).get("writer") != writer:
+                return False
+            sent = Sent(expected=md5(data).hex(), answered=str(there["ETag"]))
+        if self._differs(sha256, sent) is not None:
             self.deliver(sha256, lambda: self._send(data, writer=writer))
         return True
 
@@ -153,11 +155,12 @@ class Writing:
                     raise
         raise AssertionError("unreachable")
 
-    def _writer(self) -> str | None:
-        """The mark of who created the object, "" for an unmarked one, None when there is none."""
+    def _head(self) -> dict[str, Any] | None:
+        """What the server says of the object, None when there is none."""
         try:
             with self.explained("look at", self.key):
-                return metadata(self.client.head_object(**self.target)).get("writer", "")
+                answer: dict[str, Any] = self.client.head_object(**self.target)
+                return answer
         except StoreError as error:
             if error_status(error.__cause__) == 404:
                 return None
