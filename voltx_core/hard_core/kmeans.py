@@ -103,7 +103,6 @@ def cluster(
             saved.tensors["centroids"], facts["curve"], facts["reseeded"], facts["moved"], exact
         )
         finished = facts["finished"]
-    fresh = not finished
     while not finished:
         index, cosine = assign(state.centroids)
         state.curve.append(float(cosine.double().mean()))
@@ -123,7 +122,7 @@ def cluster(
                 f"Clustering stopped after {len(state.curve)} of {iterations} iterations; start "
                 "the stage again to go on."
             )
-    if checkpoints is not None and fresh and checkpoints.worthwhile():
+    if checkpoints is not None and checkpoints.worthwhile():
         _save(checkpoints, scope, state, finished)
     return state
 
