@@ -184,6 +184,58 @@ def test_a_stopped_stage_resumes_to_the_same_bytes(workspace, tiny):
     assert steps == list(range(20))
 
 
+def interrupt(workspace, tiny, at):
+    """Ask the press to stop at a step, under the run r1; its folder of work."""
+    run_all(tiny, workspace, names=("seeds",))
+    stop = StopFlag()
+
+    class Stopper:
+        def progress(self, done, *_):
+            if done == at:
+                stop.set("told to")
+
+        def metrics(self, *_): ...
+
+        def figure(self, *_): ...
+
+    with pytest.raises(Interrupted):
+        execute("press", tiny, workspace, run_id="r1", stop=stop, observer=Stopper())
+    return workspace.work("press", RunRecord(workspace.artifacts, "r1").of("press")["fingerprint"])
+
+
+def test_points_of_work_that_was_lost_are_not_in_the_curves_twice(workspace, tiny):
+    work = interrupt(workspace, tiny, 11)
+    with (work / "metrics.jsonl").open("a") as log:  # a process killed three steps further
+        log.writelines(f'{{"step": {step}, "press/loss": 9.0}}\n' for step in (11, 12, 13))
+    resumed = execute("press", tiny, workspace, run_id="r1").manifest
+    lines = workspace.artifacts.fetch_file(resumed, "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == list(range(20))
+    assert json.loads(lines[12])["press/loss"] == pytest.approx(1 / 13)
+
+
+def test_curves_are_whole_on_a_machine_that_takes_over(workspace, tiny):
+    interrupt(workspace, tiny, 11)
+    shutil.rmtree(workspace.home)  # all that is left is the store
+    resumed = execute("press", tiny, workspace, run_id="r1").manifest
+    lines = workspace.artifacts.fetch_file(resumed, "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == list(range(20))
+
+
+def test_the_report_says_how_long_saving_and_leaving_took(workspace, tiny):
+    interrupt(workspace, tiny, 11)
+    assert RunRecord(workspace.artifacts, "r1").of("press")["left_s"] >= 0
+    timings = execute("press", tiny, workspace, run_id="r1").report["timings_s"]
+    assert 0 <= timings["checkpoint.leaving, slowest"] < timings["earlier attempts"]
+
+
+def test_leaving_slower_than_the_notice_is_warned_about(workspace, tiny, caplog):
+    hasty = tiny.model_copy(
+        update={"checkpoint": tiny.checkpoint.model_copy(update={"notice_s": 1e-6})}
+    )
+    interrupt(workspace, hasty, 11)
+    assert "longer than checkpoint.notice_s" in caplog.text
+
+
 def test_progress_of_another_machine_is_taken_over(orchard, workspace, tiny):
     run_all(tiny, workspace, names=("seeds",))
     stop = StopFlag()

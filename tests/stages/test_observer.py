@@ -100,6 +100,17 @@ def test_the_live_record_holds_the_newest_metrics(tmp_path):
     assert published[0] is not published[-1]
 
 
+def test_points_of_one_step_are_shown_together(tmp_path):
+    published = []
+    recorder = Recorder(tmp_path, published.append, interval_s=0.0)
+    for step in (1, 2):
+        recorder.metrics({"fit/loss": 1.0 / step}, step)
+        recorder.metrics({"pace/fit/items_per_s": 100.0 * step}, step)
+    recorder.progress(2, 2, "steps")
+    recorder.flush()
+    assert published[-1]["metrics"] == {"fit/loss": 0.5, "pace/fit/items_per_s": 200.0}
+
+
 def test_a_fanout_tells_everyone_everything():
     class Listener:
         def __init__(self):

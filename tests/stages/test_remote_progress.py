@@ -9,6 +9,7 @@ import torch
 from voltx_core.stages.remote_progress import RemoteProgress, take_over
 from voltx_core.store import ArtifactStore, Mirror, open_store
 from voltx_core.training.checkpoint import Checkpoints
+from voltx_core.training.origin import Origin
 
 
 @pytest.fixture
@@ -43,54 +44,61 @@ def test_another_machine_takes_over_the_newest_checkpoint(
     assert not list((tmp_path / "outbox").iterdir())
 
 
-def test_a_damaged_local_checkpoint_gives_way_to_its_intact_copy_in_the_store(
-    artifacts: ArtifactStore, tmp_path: Path
-) -> None:
+def send_two(artifacts: ArtifactStore, tmp_path: Path, origin: Origin | None = None) -> Path:
+    """Checkpoints 1 (step 5) and 2 (step 10), here and in the store; the folder here."""
     with Mirror(capacity=1) as mirror:
         sending = remote(artifacts, tmp_path, mirror)
-        checkpoints = Checkpoints(tmp_path / "here", mirror=sending.send)
+        checkpoints = Checkpoints(tmp_path / "here", mirror=sending.send, origin=origin)
         for step in (5, 10):
             save(checkpoints, step)
             mirror.drain()
-    (tmp_path / "here" / "2" / "train.safetensors").write_bytes(b"damaged")
-    take_over(artifacts, "press", "f00d", tmp_path / "here")
-    found = Checkpoints(tmp_path / "here").restore("train")
+    return tmp_path / "here"
+
+
+def step_of(folder: Path, origin: Origin | None = None) -> int:
+    found = Checkpoints(folder, origin=origin).restore("train")
     assert found is not None
-    assert found.step == 10
+    return found.step
 
 
-def test_a_newer_intact_local_checkpoint_is_not_replaced(
-    artifacts: ArtifactStore, tmp_path: Path
-) -> None:
-    with Mirror(capacity=1) as mirror:
-        checkpoints = Checkpoints(
-            tmp_path / "here", mirror=remote(artifacts, tmp_path, mirror).send
-        )
-        save(checkpoints, 5)
-    save(Checkpoints(tmp_path / "here"), 10)  # its copy never reached the store
-    take_over(artifacts, "press", "f00d", tmp_path / "here")
-    found = Checkpoints(tmp_path / "here").restore("train")
-    assert found is not None
-    assert found.step == 10
-
-
-def test_a_damaged_remote_checkpoint_gives_way_to_the_one_before(
+def test_a_damaged_checkpoint_here_is_replaced_by_the_one_in_the_store(
     artifacts: ArtifactStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Mirror(capacity=1) as mirror:
-        sending = remote(artifacts, tmp_path, mirror)
-        checkpoints = Checkpoints(tmp_path / "here", mirror=sending.send)
-        for step in (5, 10):
-            save(checkpoints, step)
-            mirror.drain()
-    for found in artifacts.store.list("stages/press/f00d/progress/2/"):
-        if found.key.endswith(".safetensors"):
-            artifacts.store.put_bytes(found.key, b"damaged")
+    caplog.set_level("INFO")
+    here = send_two(artifacts, tmp_path)
+    (here / "2" / "train.json").write_text("torn")
+    take_over(artifacts, "press", "f00d", here)
+    assert step_of(here) == 10
+    assert "newer than 1, the newest here" in caplog.text
+
+
+def test_a_newer_checkpoint_here_is_kept(artifacts: ArtifactStore, tmp_path: Path) -> None:
+    here = send_two(artifacts, tmp_path)
+    save(Checkpoints(here), 15)
+    take_over(artifacts, "press", "f00d", here)
+    assert step_of(here) == 15
+
+
+def test_a_damaged_checkpoint_in_the_store_gives_way_to_the_one_before(
+    artifacts: ArtifactStore, tmp_path: Path
+) -> None:
+    send_two(artifacts, tmp_path)
+    (torn,) = (tmp_path / "store").rglob("progress/2/*/train.safetensors")
+    torn.chmod(0o644)
+    torn.write_bytes(torn.read_bytes()[:-1] + b"x")
     take_over(artifacts, "press", "f00d", tmp_path / "there")
-    saved = Checkpoints(tmp_path / "there").restore("train")
-    assert saved is not None
-    assert saved.step == 5
-    assert "Remote checkpoint 2 of press passed over" in caplog.text
+    assert step_of(tmp_path / "there") == 5
+
+
+def test_progress_of_another_configuration_is_not_taken_over(
+    artifacts: ArtifactStore, tmp_path: Path
+) -> None:
+    theirs = Origin(fingerprint="other", settings={}, code={})
+    ours = Origin(fingerprint="f00d", settings={}, code={})
+    send_two(artifacts, tmp_path, theirs)
+    take_over(artifacts, "press", "f00d", tmp_path / "there", ours)
+    assert Checkpoints(tmp_path / "there", origin=ours).resume() is None
+    assert list((tmp_path / "there").iterdir()) == []
 
 
 def test_a_store_slower_than_the_work_still_receives_the_newest(

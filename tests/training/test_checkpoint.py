@@ -8,6 +8,7 @@ import torch
 
 from voltx_core.errors import StoreError
 from voltx_core.training.checkpoint import Checkpoints
+from voltx_core.training.origin import Origin
 
 
 def test_a_new_process_restores_tensors_and_facts_exactly(tmp_path: Path) -> None:
@@ -156,3 +157,95 @@ def test_a_save_slower_than_the_notice_is_warned_about(
     checkpoints = Checkpoints(tmp_path, clock=lambda: float(next(ticks)), notice_s=30.0)
     checkpoints.save("train", 1, {"w": torch.ones(4)}, {})
     assert "longer than the notice of 30 s" in caplog.text
+
+
+def origin(fingerprint: str = "f00d", **code: str) -> Origin:
+    return Origin(fingerprint=fingerprint, settings={"soft_core.steps": fingerprint}, code=code)
+
+
+def test_progress_of_another_configuration_is_passed_over_and_the_difference_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Checkpoints(tmp_path, origin=origin("old")).save("train", 7, {"w": torch.ones(1)}, {})
+    found = Checkpoints(tmp_path, origin=origin("new"))
+    assert found.resume() is None
+    assert found.restore("train") is None
+    assert "soft_core.steps was old, is new" in caplog.text
+
+
+def test_an_older_checkpoint_of_this_configuration_is_preferred_to_a_newer_foreign_one(
+    tmp_path: Path,
+) -> None:
+    Checkpoints(tmp_path, origin=origin("mine")).save("train", 7, {"w": torch.ones(1)}, {})
+    Checkpoints(tmp_path, origin=origin("else")).save("train", 9, {"w": torch.ones(1)}, {})
+    found = Checkpoints(tmp_path, origin=origin("mine"))
+    assert found.resume() == 1
+    saved = found.restore("train")
+    assert saved is not None
+    assert saved.step == 7
+
+
+def test_a_checkpoint_that_does_not_say_whose_it_is_is_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Checkpoints(tmp_path).save("train", 7, {"w": torch.ones(1)}, {})
+    assert Checkpoints(tmp_path, origin=origin()).resume() is None
+    assert "does not say what it is the progress of" in caplog.text
+
+
+def test_progress_of_other_code_goes_on_and_the_modules_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Checkpoints(tmp_path, origin=origin(loop="a", rar="b")).save("t", 1, {"w": torch.ones(1)}, {})
+    assert Checkpoints(tmp_path, origin=origin(loop="a", rar="c")).resume() == 1
+    assert "Changed: rar" in caplog.text
+
+
+def test_a_resume_says_which_checkpoint_and_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    checkpoints = Checkpoints(tmp_path)
+    for step in (1, 2, 3):
+        checkpoints.save("train", step, {"w": torch.ones(4)}, {})
+    (tmp_path / "3" / "train.json").write_text("torn")
+    assert Checkpoints(tmp_path).resume() == 2
+    assert "train.json does not match its digest" in caplog.text
+    assert "Resuming from checkpoint 2 of [2, 3]" in caplog.text
+
+
+def test_the_log_is_rewound_to_the_moment_of_the_checkpoint(tmp_path: Path) -> None:
+    log, folder = tmp_path / "metrics.jsonl", tmp_path / "progress"
+    checkpoints = Checkpoints(folder, log=log)
+    log.write_text("1\n2\n")
+    checkpoints.save("train", 2, {"w": torch.ones(4)}, {}, wait=False)
+    with log.open("a") as file:
+        file.write("3\n")  # while the checkpoint is being written, or after it
+    checkpoints.flush()
+    Checkpoints(folder, log=log).resume()
+    assert log.read_text() == "1\n2\n"
+
+
+def test_another_machine_receives_the_log_with_the_checkpoint(tmp_path: Path) -> None:
+    log = tmp_path / "here.jsonl"
+    log.write_text("1\n")
+    Checkpoints(tmp_path / "progress", log=log).save("train", 1, {"w": torch.ones(4)}, {})
+    log.unlink()
+    Checkpoints(tmp_path / "progress", log=log).resume()
+    assert log.read_text() == "1\n"
+
+
+def test_work_that_begins_anew_begins_its_log_anew(tmp_path: Path) -> None:
+    log = tmp_path / "metrics.jsonl"
+    log.write_text("points of a process that never saved\n")
+    assert Checkpoints(tmp_path / "progress", log=log).resume() is None
+    assert not log.exists()
+
+
+def test_scopes_that_did_not_change_keep_their_digests(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save("first", 1, {"a": torch.ones(2)}, {})
+    checkpoints.save("second", 1, {"b": torch.zeros(2)}, {})
+    one, two = (json.loads((tmp_path / n / "complete.json").read_text()) for n in ("1", "2"))
+    assert one.items() <= two.items()
+    assert Checkpoints(tmp_path).resume() == 2

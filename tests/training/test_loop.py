@@ -2,15 +2,19 @@
 
 import itertools
 import math
+import random
+import shutil
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from voltx_core.config import resolve
 from voltx_core.config.schema import OptimizerConfig
 from voltx_core.errors import Interrupted, StageError
 from voltx_core.training.loop import Batch, train
-from voltx_core.training.randomness import rows_of_step
+from voltx_core.training.randomness import rows_of_step, seeded
 from voltx_core.training.schedule import learning_rate
 
 OPTIMIZER = OptimizerConfig(lr=1e-2)
@@ -22,7 +26,7 @@ def network() -> nn.Module:
     return nn.Sequential(nn.Linear(6, 16), nn.GELU(), nn.Linear(16, 6))
 
 
-def fit(session, model, *, steps=30, on_step=None, noise=0.1, accumulation=1):
+def fit(session, model, *, steps=30, on_step=None, noise=0.1, optimizer=OPTIMIZER, **settings):
     def loss(batch: Batch):
         if on_step:
             on_step(batch)
@@ -32,7 +36,7 @@ def fit(session, model, *, steps=30, on_step=None, noise=0.1, accumulation=1):
 
     return train(
         session, scope="fit", modules={"model": model}, loss=loss, items=len(ITEMS), batch=8,
-        steps=steps, optimizer=OPTIMIZER, accumulation=accumulation,
+        steps=steps, optimizer=optimizer, **settings,
     )  # fmt: skip
 
 
@@ -94,6 +98,42 @@ def test_running_out_of_memory_halves_the_micro_batch_and_goes_on(session) -> No
     assert set(sizes[2:]) == {2}
 
 
+def test_a_start_after_a_kill_does_not_run_out_of_memory_again(session) -> None:
+    sizes: list[int] = []
+
+    def greedy(batch: Batch) -> None:
+        sizes.append(len(batch.rows))
+        if len(batch.rows) > 2:
+            raise torch.OutOfMemoryError("no memory for more than two rows")
+
+    def killed(batch: Batch) -> None:
+        greedy(batch)
+        if batch.step == 2:
+            raise KeyboardInterrupt  # nothing is saved on the way out, as by kill -9
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(session("killed"), network(), steps=6, on_step=killed)
+    sizes.clear()
+    model, whole = network(), network()
+    fit(session("killed"), model, steps=6, on_step=greedy)
+    fit(session("whole"), whole, steps=6, on_step=greedy)
+    assert set(sizes[:24]) == {2}
+    assert torch.equal(weights(model), weights(whole))
+
+
+def test_gradients_in_micro_batches_are_those_of_the_whole_batch(session) -> None:
+    def greedy(batch: Batch) -> None:
+        if len(batch.rows) > 1:
+            raise torch.OutOfMemoryError("no memory for more than one row")
+
+    norms = {}
+    for name, on_step in (("roomy", None), ("tight", greedy)):
+        run = session(name)
+        fit(run, network(), steps=1, noise=0, on_step=on_step)
+        norms[name] = run.observer.curves[0][1]
+    assert norms["tight"] == pytest.approx(norms["roomy"], rel=1e-5)
+
+
 def test_one_item_that_does_not_fit_is_a_clear_error(session) -> None:
     def hopeless(_: Batch) -> None:
         raise torch.OutOfMemoryError("nothing fits")
@@ -145,3 +185,108 @@ def test_an_interruption_inside_the_loss_saves_the_steps_before_it(session) -> N
     fit(session("whole"), whole)
     assert steps[0] == 5
     assert torch.equal(weights(model), weights(whole))
+
+
+AVERAGED = OPTIMIZER.model_copy(update={"ema_decay": 0.8})
+
+
+def test_averaged_weights_are_committed_and_survive_a_stop(session) -> None:
+    plain, whole, model = network(), network(), network()
+    fit(session("plain"), plain)
+    fit(session("whole"), whole, optimizer=AVERAGED)
+    stopped = session("stopped")
+
+    def stop(batch: Batch) -> None:
+        if batch.step == 11:
+            stopped.stop.set("SIGTERM")
+
+    with pytest.raises(Interrupted):
+        fit(stopped, network(), optimizer=AVERAGED, on_step=stop)
+    fit(session("stopped"), model, optimizer=AVERAGED)
+    assert torch.equal(weights(model), weights(whole))
+    assert not torch.equal(weights(whole), weights(plain))
+    again = network()
+    fit(session("whole"), again, optimizer=AVERAGED)  # finished: nothing but the restoring
+    assert torch.equal(weights(again), weights(whole))
+
+
+def test_averaging_does_not_change_what_is_trained(session) -> None:
+    plain = fit(session("plain"), network())
+    averaged = fit(session("averaged"), network(), optimizer=AVERAGED)
+    assert averaged.curve == plain.curve
+
+
+def test_an_evaluation_sees_what_the_stage_would_end_with(session) -> None:
+    run, model = session(), network()
+    run.config = resolve("tiny", {"compute.evaluate_every": 4}, environ={})
+    seen: list[torch.Tensor] = []
+
+    def evaluate() -> dict[str, float]:
+        assert not model.training
+        seen.append(weights(model).clone())
+        return {"distance": float(seen[-1].norm())}
+
+    def modes(_: Batch) -> None:
+        assert model.training
+
+    fit(run, model, steps=10, optimizer=AVERAGED, evaluate=evaluate, on_step=modes)
+    logged = {step: row for step, row in run.observer.curves if "fit/distance" in row}
+    assert sorted(logged) == [4, 8, 10]
+    assert torch.equal(seen[-1], weights(model))
+
+
+def test_speed_and_memory_are_logged_apart_from_what_is_the_same_every_time(session) -> None:
+    run = session()
+    fit(run, network(), steps=3)
+    pace = [row for _, row in run.observer.curves if any(k.startswith("pace/") for k in row)]
+    assert len(pace) == 3
+    assert all(all(key.startswith("pace/fit/") for key in row) for row in pace)
+    assert pace[-1]["pace/fit/items_per_s"] > 0
+    assert pace[-1]["pace/fit/peak_memory_mib"] > 50
+    assert pace[-1]["pace/fit/seconds_left"] == 0
+    assert "pace/fit/mfu" not in pace[-1]  # no peak is known of a CPU
+
+
+def test_training_neither_draws_from_global_generators_nor_depends_on_them(session) -> None:
+    models = []
+    for seed in (1, 2):
+        models.append(network())
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
+        before = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state())
+        fit(session(f"seed-{seed}"), models[-1])
+        assert random.getstate() == before[0]
+        assert np.random.get_state()[1].tolist() == before[1]
+        assert torch.equal(torch.get_rng_state(), before[2])
+    assert torch.equal(weights(models[0]), weights(models[1]))
+
+
+def test_first_weights_follow_from_seed_and_name_and_leave_no_trace() -> None:
+    before = torch.get_rng_state()
+    drawn = []
+    for name in ("a", "a", "b"):
+        with seeded(3, name):
+            drawn.append(nn.Linear(2, 2).weight.detach().clone())
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.toolchain
+@pytest.mark.skipif(shutil.which("g++") is None, reason="compiling needs g++")
+def test_compiled_training_saves_plain_names_and_runs_eagerly_afterwards(session) -> None:
+    run, model, eager = session("compiled"), network(), network()
+    run.config = resolve("tiny", {"compute.compile": "on"}, environ={})
+    compiled: list[bool] = []
+    fit(
+        run, model, steps=4, noise=0,
+        on_step=lambda _: compiled.append(model._compiled_call_impl is not None),
+    )  # fmt: skip
+    assert compiled == [True] * 4
+    fit(session("eager"), eager, steps=4, noise=0)
+    saved = run.checkpoints.restore("fit")
+    assert saved is not None
+    assert not [name for name in saved.tensors if "_orig_mod" in name]
+    assert model._compiled_call_impl is None
+    assert torch.allclose(weights(model), weights(eager), atol=1e-5)

@@ -178,6 +178,10 @@ def _layers(stages: Sequence[StageCard]) -> list[list[str]]:
 
 
 def loss_first(curves: Mapping[str, Curve]) -> list[str]:
-    """Names of the curves worth drawing: losses, then the rest; learning rates are left out."""
-    shown = [n for n, curve in curves.items() if curve and not n.endswith(("lr", "grad_norm"))]
+    """Names of the curves worth drawing: losses, then the rest; rates and speed are left out."""
+    shown = [
+        name
+        for name, curve in curves.items()
+        if curve and not name.endswith(("lr", "grad_norm")) and not name.startswith("pace/")
+    ]
     return sorted(shown, key=lambda n: (not n.endswith("loss"), "loss" not in n, n))

@@ -76,7 +76,8 @@ class Recorder:
             if self._written:
                 logger.warning("Curves have gaps: %s cannot be written (%s)", self._curves, error)
             self._written = False
-        self._live.update(step=step, metrics=dict(values))  # goes out with the next progress
+        known = self._live.get("metrics", {}) if self._live.get("step") == step else {}
+        self._live.update(step=step, metrics={**known, **values})  # with the next progress
 
     def figure(self, name: str, path: Path) -> None:
         del name, path  # figures are files of the stage's outputs already

@@ -68,7 +68,7 @@ def run(run: StageRun) -> StageReport:
     router.save(run.output("router"))
     report.flops, report.timings_s["training"] = trained.flops, trained.seconds
     unseen_texts, wanted = _queries(run, "heldout")
-    unseen = translator.encode(unseen_texts).gist()
+    unseen = translator.encode(unseen_texts, poll=run.stop.check).gist()
     wanted = wanted.to(unseen.device)
     report.counts |= {
         "training queries": len(learn),
@@ -77,6 +77,7 @@ def run(run: StageRun) -> StageReport:
         "parameters": sum(p.numel() for p in router.parameters()),
     }
     _examine(run, router, unseen, wanted, report)
+    run.stop.check()
     report.metrics["training_accuracy"] = _exact(router.decide(gists[learn]), labels[learn])
     learned = [texts[n] for n in learn.tolist()]
     reference = torch.tensor(_bag_of_words(learned, labels[learn], unseen_texts))

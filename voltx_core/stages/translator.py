@@ -111,13 +111,14 @@ def learn_tokenizer(
     run: StageRun, scope: str, texts: "Iterable[str]", vocabulary: int
 ) -> "CodeTokenizer":
     """A tokenizer of ``texts``, learned once: what comes after it may be interrupted."""
-    from voltx_core.training.pieces import Pieces, aside
+    from voltx_core.training.pieces import Pieces, aside, watched
     from voltx_core.translator.tokenizer import CodeTokenizer
 
     run.observer.progress(0, 1, "tokenizer", "learning the vocabulary")
     with Pieces(run, scope) as pieces:
         if not pieces.done:
-            learned = aside(run.stop, lambda: CodeTokenizer.train(texts, vocabulary))
+            seen = watched(run.stop, texts)
+            learned = aside(run.stop, lambda: CodeTokenizer.train(seen, vocabulary))
             pieces.add(1, rows=[learned.text()])
     return CodeTokenizer.of_text(pieces.rows[0])
 

@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from voltx_core.training.peaks import dense_peak
+from voltx_core.training.peaks import dense_peak, utilisation
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +64,9 @@ class Pace:
             "seconds_left": (self._steps - step) * seconds,
             "peak_memory_mib": self._memory() / MIB,
         }
-        if self._peak and flops_a_step:
-            found["mfu"] = flops_a_step / seconds / self._peak
+        share = utilisation(flops_a_step, seconds, self._peak)
+        if share is not None:
+            found["mfu"] = share
         return {f"pace/{self._scope}/{name}": value for name, value in found.items()}
 
     def _memory(self) -> float:

@@ -45,3 +45,11 @@ def dense_peak(device_name: str, precision: str) -> float | None:
         if part in device_name:
             return peak.bfloat16 if precision == "bfloat16" else peak.float32
     return None
+
+
+def utilisation(flops_a_step: float, seconds_a_step: float, peak: float | None) -> float | None:
+    """MFU: the share of the device's peak that a step's arithmetic uses; None when either is
+    unknown."""
+    if not flops_a_step or not peak:
+        return None
+    return flops_a_step / seconds_a_step / peak

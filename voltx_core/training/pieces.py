@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LOOK_S = 0.1
+GRACE_S = 2.0
+"""What a call aside is given to notice a stop by itself, in what Python it runs."""
 
 
 class Pieces:
@@ -116,7 +118,8 @@ def aside(stop: StopFlag, call: Callable[[], T]) -> T:
     """The result of a library call that cannot be asked to stop, without waiting for it to end.
 
     It runs in a thread. When a stop is asked for meanwhile, the thread is left behind: what it
-    does is lost, and the process, which is about to end, ends it.
+    does is lost, and the process, which is about to end, ends it. It must not come back to Python
+    then, so an iterator that it is given has to look at the stop flag as well (``watched``).
 
     Raises:
         Interrupted: A stop was asked for.
@@ -133,11 +136,24 @@ def aside(stop: StopFlag, call: Callable[[], T]) -> T:
     thread = threading.Thread(target=work, name="aside", daemon=True)
     thread.start()
     while thread.is_alive():
+        if stop:
+            thread.join(GRACE_S)
         stop.check()
         thread.join(LOOK_S)
     if errors:
         raise errors[0]
     return results[0]
+
+
+def watched(stop: StopFlag, items: Iterable[T]) -> Iterator[T]:
+    """The items, until a stop is asked for.
+
+    Raises:
+        Interrupted: A stop was asked for.
+    """
+    for item in items:
+        stop.check()
+        yield item
 
 
 def _joined(parts: "Sequence[Mapping[str, Tensor]]") -> "dict[str, Tensor]":
