@@ -15,6 +15,7 @@ from typing import Any
 
 from deployments.departure import take_down
 from deployments.local import Up, bring_up
+from deployments.processes import of_home, stop
 from voltx_core.errors import StageError
 from voltx_core.stages.runs import RunRecord
 from voltx_core.stages.workspace import Workspace
@@ -104,6 +105,7 @@ def aside(
             yield Aside(there, own, up)
         finally:
             take_down(lambda _: None, environ=own)
+            stop(of_home(Path(own["VOLTX_HOME"])), grace_s=0.0)  # even if its files are gone
             signal.signal(signal.SIGTERM, earlier)
 
 

@@ -22,8 +22,8 @@ from deployments.services import ENDING, LEAVE_S, Running, Wanted, environment, 
 
 CHECK_S = 0.25
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
-STEADY_S = 10.0
-"""A service that ran this long starts again at once."""
+STEADY_S = 60.0
+"""A service that ran this long starts again at once; on a busy machine imports take half of it."""
 KILLED = (-signal.SIGKILL, -signal.SIGTERM)
 """And so does one that somebody ended: that is no mistake of its own."""
 

@@ -89,7 +89,7 @@ def dispatch(run: Run, name: str) -> State[Any]:
         record.stage(name, **facts)
 
     def queue() -> None:
-        if record.of(name).get("state") != "running":  # of an earlier life of the parent
+        if "started_at" not in record.of(name):  # of what has begun, other words are truer
             note(state="queued", why="waits for a worker of its pool to be free")
 
     with get_client(sync_client=True) as client:

@@ -93,3 +93,12 @@ def test_without_promises_the_first_metric_is_the_headline() -> None:
         == "vocabulary 768"
     )
     assert headline({"targets": [], "metrics": {}}) == ""
+
+
+def test_a_queued_stage_is_shown_on_a_terminal_and_makes_no_line_in_a_log() -> None:
+    queued = row("data", "queued", why="waits for a worker of its pool to be free")
+    shown, _ = follow([[queued], [DONE]], terminal=True)
+    assert "waits for a worker of its pool" in shown
+    logged, _ = follow([[queued], [DONE]], terminal=False)
+    assert "queued" not in logged
+    assert "committed" in logged

@@ -72,7 +72,7 @@ def test_a_port_that_somebody_else_got_first_is_given_up(
 ) -> None:
     free = local.free_port
     ports = iter([stranger])
-    monkeypatch.setattr(local, "free_port", lambda: next(ports, None) or free())
+    monkeypatch.setattr(local, "free_port", lambda address: next(ports, None) or free(address))
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.setenv("VOLTX_HOME", str(tmp_path / ".voltx"))
     monkeypatch.setenv("VOLTX_STORE", str(tmp_path / "store"))
