@@ -9,10 +9,14 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import settings
 
 from voltx_core.config import VoltxConfig, resolve
 from voltx_core.stages import graph
 from voltx_core.stages.workspace import Workspace
+
+settings.register_profile("voltx", deadline=None)  # how long it takes is no property of the code
+settings.load_profile("voltx")
 
 SEEDS = '''
 """Makes a file and a folder from the router settings."""

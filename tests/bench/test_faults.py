@@ -4,6 +4,7 @@ import http.client
 import http.server
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -184,3 +185,13 @@ def test_equal_seeds_draw_equal_faults() -> None:
     assert 20 < len(hit) < 60  # four of nine kinds can happen to a request before its answer
     assert set(hit) <= set(TRANSIENT)
     assert drawn(0) != drawn(1)
+
+
+def test_a_drawn_fault_passes_after_a_few_in_a_row() -> None:
+    plan = FaultPlan(rates={Fault.SLOW_DOWN: 1.0}, in_a_row=2)
+    request = Request("GET", "/bucket/object")
+    met = []
+    for _ in range(2):
+        met += [plan.take(request) for _ in range(3)]
+        plan.take(replace(request, received=10))
+    assert met == [Fault.SLOW_DOWN, Fault.SLOW_DOWN, None] * 2

@@ -38,7 +38,7 @@ def inputs(tmp_path_factory, translator_files):
     return {"intents": folder, **translator_files}
 
 
-STEPS = ("router.steps=40", "router.batch=64")
+STEPS = ("router.steps=80", "router.batch=64")
 
 
 @pytest.fixture(scope="module")

@@ -141,17 +141,21 @@ class FaultPlan:
             is hit, is up to the threads of the client.
         rates: Probability of each fault for a request that it can happen to. They are tried in
             this order; a request meets at most one before it reaches the server and one after.
+        in_a_row: Most drawn faults that the same request meets before it is let through once:
+            what passes does pass, whatever the draws.
         delay_s: How late a delayed answer is.
         skew_s: How far the server's clock is ahead when it says so.
     """
 
     seed: int = 0
     rates: Mapping[Fault, float] = field(default_factory=dict)
+    in_a_row: int = 3
     delay_s: float = 0.2
     skew_s: float = 3600.0
 
     def __post_init__(self) -> None:
         self._draw = random.Random(self.seed)
+        self._row: Counter[tuple[str, str]] = Counter()
         self._orders: list[_Order] = []
         self._lock = threading.Lock()
 
@@ -194,9 +198,14 @@ class FaultPlan:
                     if order.left is not None:
                         order.left -= 1
                     return order.fault
-            for fault, rate in self.rates.items():
-                if request.may_meet(fault) and self._draw.random() < rate:
-                    return fault
+            same = (request.method, request.path)
+            if self._row[same] < self.in_a_row:
+                for fault, rate in self.rates.items():
+                    if request.may_meet(fault) and self._draw.random() < rate:
+                        self._row[same] += 1
+                        return fault
+            if request.received is not None:
+                del self._row[same]
         return None
 
 
