@@ -93,7 +93,8 @@ except Interrupted as interruption:
     print(interruption)
     sys.exit({LEFT})
 """
-PATIENCE_S = 300
+PATIENCE_S = 1500
+"""Nothing here takes minutes by itself; on a machine with much else to do it may."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Place:
 
     def complete(self, *names: str) -> None:
         """Run stages to their end."""
-        assert self.start(*names).wait(PATIENCE_S) == 0, self.log.read_text()
+        assert ended(self.start(*names)) == 0, self.log.read_text()
 
     def saved_at(self, name: str) -> float:
         """When the newest checkpoint was complete, in seconds since the epoch."""
@@ -139,14 +140,21 @@ class Place:
         """Send a signal once the stage has a checkpoint and has come to LOSS or WORD."""
         process, there = self.start(name, **point), self.folder / "there"
         deadline = time.monotonic() + PATIENCE_S
-        while not there.exists():
-            assert process.poll() is None, f"{name} ended too soon\n{self.log.read_text()}"
-            assert time.monotonic() < deadline
+        while not there.exists() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
+        process.send_signal(number if there.exists() else signal.SIGKILL)
+        assert there.exists(), f"{name} did not come to {point}\n{self.log.read_text()}"
         there.unlink()
-        process.send_signal(number)
         sent, lost_s = time.monotonic(), time.time() - self.saved_at(name)
-        return Struck(process.wait(PATIENCE_S), lost_s, time.monotonic() - sent)
+        return Struck(ended(process), lost_s, time.monotonic() - sent)
+
+
+def ended(process: "subprocess.Popen[bytes]") -> int:
+    """How a process ended, which is not left behind when it takes too long."""
+    try:
+        return process.wait(PATIENCE_S)
+    finally:
+        process.kill()
 
 
 def curves(log: Path) -> list[dict[str, Any]]:

@@ -203,6 +203,12 @@ def _examine(
     rows: list[dict[str, Any]] = []
     for suite in ("heldout", "compositions"):
         problems, python = _parallel_problems(run, language, suite)
+        if not problems:
+            report.notes.append(
+                f"{TITLES[language]}: no problem of {suite} has a form in it; not examined there. "
+                "Raise data.evaluation_problems."
+            )
+            continue
         query = translator.encode([p.query for p in python])
         truth = translator.encode([p.solution for p in python])
         reached = _solve(core, query)
