@@ -10,7 +10,8 @@ import torch
 from voltx_core.alignment.mutation import mutated_problems
 from voltx_core.alignment.rewards import overconfident_share, pass_rate_reward, verified_reward
 from voltx_core.alignment.sleep import Replay, decide, forward_forward_loss, graduate
-from voltx_core.config.schema import RewardConfig, SoftCoreConfig
+from voltx_core.config.alignment import RewardConfig
+from voltx_core.config.soft_core import SoftCoreConfig
 from voltx_core.data.generator import SplitCounts, generate_problems
 from voltx_core.frame import SLOTS, TensorFrame, normalise
 from voltx_core.judge import Outcome, Verdict

@@ -14,7 +14,7 @@ from voltx_core.baseline.model import (
     flops_per_token,
     parameter_count,
 )
-from voltx_core.config.schema import BaselineConfig
+from voltx_core.config.benchmarks import BaselineConfig
 from voltx_core.errors import DataError
 
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from voltx_core.config.schema import SizeConfig, SoftCoreConfig
+from voltx_core.config.scaling import SizeConfig
+from voltx_core.config.soft_core import SoftCoreConfig
 from voltx_core.errors import ConfigError
 from voltx_core.frame import SLOTS, TensorFrame
 from voltx_core.scaling.growth import grow

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from voltx_core.config.schema import SoftCoreConfig
+from voltx_core.config.soft_core import SoftCoreConfig
 from voltx_core.errors import DataError
 from voltx_core.frame import SLOTS, TensorFrame
 from voltx_core.soft_core.diffusion import DiffusionController, tangent_noise

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from voltx_core.config.schema import SoftCoreConfig
+from voltx_core.config.soft_core import SoftCoreConfig
 from voltx_core.frame import SLOTS, TensorFrame, frame_cosine, normalise
 from voltx_core.soft_core.rar import advance, refine
 from voltx_core.soft_core.soft_core import SoftCore

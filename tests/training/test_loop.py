@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from voltx_core.config import resolve
-from voltx_core.config.schema import OptimizerConfig
+from voltx_core.config.optimizer import OptimizerConfig
 from voltx_core.errors import Interrupted, StageError
 from voltx_core.training.loop import Batch, train
 from voltx_core.training.randomness import rows_of_step, seeded

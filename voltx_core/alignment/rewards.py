@@ -8,7 +8,7 @@ leaves out and sleep takes for neither good nor bad.
 import math
 from collections.abc import Sequence
 
-from voltx_core.config.schema import RewardConfig
+from voltx_core.config.alignment import RewardConfig
 from voltx_core.judge import Verdict
 
 EXCLUDED = math.nan

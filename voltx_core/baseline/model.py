@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from voltx_core.weights import load_into, load_weights, save_weights
 
 if TYPE_CHECKING:
-    from voltx_core.config.schema import BaselineConfig
+    from voltx_core.config.benchmarks import BaselineConfig
 
 KIND = "vincigpt"
 

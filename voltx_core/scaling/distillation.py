@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from voltx_core.config.schema import SoftCoreConfig
+from voltx_core.config.soft_core import SoftCoreConfig
 from voltx_core.frame import TensorFrame
 from voltx_core.soft_core.flow_matching import rollout
 from voltx_core.soft_core.soft_core import SoftCore

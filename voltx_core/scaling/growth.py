@@ -10,7 +10,8 @@ Source: Chen et al. 2016 (Net2Net), adapted to pre-norm residual blocks.
 import torch
 from torch import Tensor, nn
 
-from voltx_core.config.schema import SizeConfig, SoftCoreConfig
+from voltx_core.config.scaling import SizeConfig
+from voltx_core.config.soft_core import SoftCoreConfig
 from voltx_core.errors import ConfigError
 from voltx_core.soft_core.fno import GROUPS, FourierBody
 from voltx_core.soft_core.soft_core import SoftCore

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from voltx_core.config.schema import SoftCoreConfig
+from voltx_core.config.soft_core import SoftCoreConfig
 from voltx_core.data.problem import Problem
 from voltx_core.frame import TensorFrame
 from voltx_core.soft_core.flow_matching import soft_core_loss

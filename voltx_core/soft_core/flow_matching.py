@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from voltx_core.config.schema import SoftCoreConfig
+from voltx_core.config.soft_core import SoftCoreConfig
 from voltx_core.frame import SLOTS, TensorFrame, normalise
 from voltx_core.soft_core.diffusion import tangent_noise
 from voltx_core.soft_core.rar import advance

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from voltx_core.config.schema import SoftCoreConfig
+from voltx_core.config.soft_core import SoftCoreConfig
 from voltx_core.frame import TensorFrame, normalise
 from voltx_core.soft_core.diffusion import DiffusionController
 from voltx_core.soft_core.rar import Trajectory, refine

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from voltx_core.config.schema import SoftCoreConfig
+from voltx_core.config.soft_core import SoftCoreConfig
 from voltx_core.frame import SLOTS, TensorFrame, normalise
 from voltx_core.soft_core.fno import FourierBody
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from voltx_core.config.schema import OptimizerConfig
+from voltx_core.config.optimizer import OptimizerConfig
 from voltx_core.errors import Interrupted, StageError
 from voltx_core.training.average import Average
 from voltx_core.training.compilation import compiled, wanted

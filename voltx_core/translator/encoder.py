@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from voltx_core.config.schema import TranslatorConfig
+from voltx_core.config.translator import TranslatorConfig
 from voltx_core.frame import SLOTS, TensorFrame
 
 KERNELS = (3, 5, 7)

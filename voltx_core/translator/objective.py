@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from voltx_core.config.schema import TranslatorConfig
+from voltx_core.config.translator import TranslatorConfig
 from voltx_core.frame import SLOTS, TensorFrame, normalise
 from voltx_core.translator.decoder import SlotDecoder
 from voltx_core.translator.encoder import CodeEncoder

@@ -8,7 +8,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from voltx_core.config.schema import TranslatorConfig
+from voltx_core.config.translator import TranslatorConfig
 from voltx_core.errors import DataError
 from voltx_core.frame import TensorFrame
 from voltx_core.translator.decoder import SlotDecoder, sample
