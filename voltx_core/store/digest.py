@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 18  # larger ones come from fresh pages each time, which cost more than reading
 
 
 def sha256_bytes(data: bytes) -> str:
