@@ -140,7 +140,7 @@ def soak(count: int, kills: int, settled) -> dict[str, object]:
                 slots[done % len(slots)].kill()
                 killed += 1
 
-        runs: list[list[tuple[str, str, int]]] = []
+        runs: list[list[tuple[str, str, int, str]]] = []
         for _ in range(2):
             seen: list[int] = []
             runs.append([])
@@ -153,11 +153,11 @@ def soak(count: int, kills: int, settled) -> dict[str, object]:
                 if v.outcome not in outcomes
             ]
             assert surprises == []
-            runs[-1] = [(v.id, str(v.outcome), v.tests_passed) for v in verdicts]
+            runs[-1] = [(v.id, str(v.outcome), v.tests_passed, v.detail) for v in verdicts]
             del verdicts
             sizes.append(psutil.Process().memory_info().rss)
         assert killed == 2 * kills
-        differing = [a for a, b in zip(*runs, strict=True) if a != b]
+        differing = [(a, b) for a, b in zip(*runs, strict=True) if a[:3] != b[:3]]
         assert differing == []
         judge.run(programs[:60])  # every slot has come back
         after = settled(lambda: held_by_slots(others))
@@ -174,7 +174,7 @@ def soak(count: int, kills: int, settled) -> dict[str, object]:
     return {
         "programs": 2 * count,
         "hostile": 2 * sum(outcomes is BAD for outcomes in allowed),
-        "outcomes of a run": dict(Counter(outcome for _, outcome, _ in runs[0])),
+        "outcomes of a run": dict(Counter(outcome for _, outcome, _, _ in runs[0])),
         "slots killed": killed,
         "differing verdicts": len(differing),
         "level": judge.level,

@@ -36,7 +36,7 @@ _MAX_DESCRIPTORS = 64
 _MAX_THREADS = 64
 _MAX_TASKS_TO_COME = 256
 """How many more threads its user may start elsewhere before a candidate cannot start its own."""
-_MAX_FILE_BYTES, _MAX_BUILD_BYTES = 16 << 20, 256 << 20
+_MAX_FILE_BYTES, _MAX_BUILD_BYTES = 16 << 20, 64 << 20  # the latter is all that scratch holds
 _DEVICES = ("/dev/null", "/dev/zero")
 
 
