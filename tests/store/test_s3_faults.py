@@ -117,6 +117,15 @@ def test_a_bit_that_flips_once_condemns_no_server(
     assert proxy.injected == {damage: 1}
 
 
+def test_a_connection_that_is_cut_while_the_server_is_tried_out_condemns_no_server(
+    remote: S3Store, proxy: FaultyProxy
+) -> None:
+    proxy.plan.order(Fault.CUT_DOWNLOAD, 2)
+    remote.check()
+    assert proxy.injected == {Fault.CUT_DOWNLOAD: 2}
+
+
+
 def test_a_server_that_always_damages_what_it_is_sent_is_refused(
     remote: S3Store, proxy: FaultyProxy, big: Path
 ) -> None:

@@ -13,10 +13,11 @@ from voltx_core.store.s3_client import (
     error_status,
     md5,
 )
+from voltx_core.store.s3_parts import read_patiently
 
 logger = logging.getLogger(__name__)
 
-_TRIES = 3
+_TRIES = 5
 _REFUSED_HEADER = (400, 501)
 EXISTS = (304, 409, 412)  # 304 by servers that take the header's meaning for reads
 
@@ -60,7 +61,7 @@ def _try_out(client: Any, target: dict[str, str]) -> bool | None:
     try:
         client.put_object(**target, Body=first, ContentMD5=content_md5(md5(first)))
         refused = _refuses(client, target, second)
-        body = client.get_object(**target)["Body"].read()
+        body = read_patiently(lambda: client.get_object(**target)["Body"].read())
     except ClientError as error:
         if error_code(error) in DAMAGED_ON_ARRIVAL:
             return None
