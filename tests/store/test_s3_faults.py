@@ -125,7 +125,6 @@ def test_a_connection_that_is_cut_while_the_server_is_tried_out_condemns_no_serv
     assert proxy.injected == {Fault.CUT_DOWNLOAD: 2}
 
 
-
 def test_a_server_that_always_damages_what_it_is_sent_is_refused(
     remote: S3Store, proxy: FaultyProxy, big: Path
 ) -> None:
