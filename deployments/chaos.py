@@ -61,12 +61,7 @@ def chaos(
         f"spoiled (seed {seed})..."
     )
     disturbed = _disturbed(kills, seed, timeout_s, out)
-    different = [
-        f"{stage}/{name}"
-        for stage, digests in expected.items()
-        for name, digest in digests.items()
-        if disturbed.digests.get(stage, {}).get(name) != digest
-    ]
+    different = _different(disturbed, expected)
     figures = _figures(disturbed, expected, different)
     _show(out, disturbed, figures, different)
     if as_json:
@@ -75,7 +70,7 @@ def chaos(
             "store_faults": disturbed.faults,
             "store_requests": disturbed.requests,
             "interval_s": disturbed.interval_s,
-            "runs": disturbed.runs,
+            "runs": len(disturbed.digests),
         }
         print(
             json.dumps(
@@ -100,15 +95,14 @@ class Disturbed:
     """What came of the graph under fire."""
 
     kills: list[Kill]
-    digests: Digests
+    digests: list[Digests]
+    """What each run made."""
     faults: dict[str, int]
     """Injected, by kind."""
     requests: int
     """That the store received."""
     interval_s: float
     """Between two checkpoints."""
-    runs: int
-    """How many were needed for all the kills."""
 
 
 def _undisturbed(timeout_s: float) -> Digests:
@@ -123,11 +117,11 @@ def _disturbed(kills: int, seed: int, timeout_s: float, out: Console) -> Disturb
     made: list[Kill] = []
     draw = random.Random(seed)
     with arena(seed, FAULT_RATE) as there:
-        interval_s, runs = 0.0, 0
+        interval_s, digests = 0.0, []
         while len(made) < kills:  # a run that ends early is followed by a forced one
-            force = list(graph.specs()) if runs else []
+            force = list(graph.specs()) if digests else []
             run, run_id = there.graph.start(overrides=SETTINGS, force=force)
-            striker, runs = Striker(there, run, run_id), runs + 1
+            striker = Striker(there, run, run_id)
             while len(made) < kills and not striker.ended():
                 _pause(draw.uniform(*PAUSE_S), striker)
                 kill = striker.strike(draw)
@@ -138,13 +132,13 @@ def _disturbed(kills: int, seed: int, timeout_s: float, out: Console) -> Disturb
             record = RunRecord(there.graph.workspace.artifacts, run_id).read()
             assert record is not None
             interval_s = record["config"]["checkpoint"]["interval_s"]
+            digests.append(_digests(there.graph.workspace))
         return Disturbed(
             made,
-            _digests(there.graph.workspace),
+            digests,
             {str(fault): count for fault, count in sorted(there.proxy.injected.items())},
             len(there.proxy.requests),
             interval_s,
-            runs,
         )
 
 
@@ -169,6 +163,17 @@ def _digests(workspace: Workspace) -> Digests:
                 else:
                     found[name][artifact] = entry.sha256 or ""
     return found
+
+
+def _different(disturbed: Disturbed, expected: Digests) -> list[str]:
+    """Artifacts of any run under fire that are not those of the undisturbed run."""
+    return [
+        f"{stage}/{name} of run {number}"
+        for number, found in enumerate(disturbed.digests, 1)
+        for stage, digests in expected.items()
+        for name, digest in digests.items()
+        if found.get(stage, {}).get(name) != digest
+    ]
 
 
 def _figures(disturbed: Disturbed, expected: Digests, different: Sequence[str]) -> dict[str, Any]:

@@ -40,8 +40,8 @@ def take_down(tell: Tell, *, environ: Mapping[str, str] = os.environ) -> list[st
         runs = of_home(home, ENTRY)
         if runs:
             tell(f"Asking {len(runs)} running processes to save and leave...")
-            # The worker takes no other run and asks those at work; without it they are asked here.
-            for process in [alive["worker"]] if "worker" in alive else runs:
+            # The worker takes no other run; one that is just starting would not ask those at work.
+            for process in [*([alive["worker"]] if "worker" in alive else []), *runs]:
                 process.send(signal.SIGTERM)
             left = wait(runs, timeout_s=LEAVE_S)
             if not left:

@@ -12,10 +12,12 @@ from pathlib import Path
 from deployments import settings_file
 from deployments.departure import stop_services
 from deployments.pools import CONTROL, Layout, pools, served
+from deployments.processes import stop
 from deployments.services import (
     ENDING,
     EVERYWHERE,
     LOOPBACK,
+    RESERVE,
     Running,
     Wanted,
     exclusive,
@@ -233,8 +235,13 @@ def _register(home: Path, wanted: Wanted, tell: Tell) -> None:
     stamp = home / "registered"
     layout: Layout = "one" if wanted.pools == served("one") else "several"
     definition = f"{wanted.api_url} {layout} {definition_digest()}"
-    if stamp.exists() and stamp.read_text() == definition:
-        return
+    if stamp.exists():
+        if stamp.read_text() == definition:
+            return
+        running = Running.load(home)
+        # What warm processes imported is other code now; the supervisor starts them again.
+        alive = running.alive() if running else {}
+        stop([alive[name] for name in (RESERVE,) if name in alive], grace_s=5.0)
     if CONTROL in wanted.pools:
         from deployments.registration import register
 
@@ -255,15 +262,15 @@ def _register(home: Path, wanted: Wanted, tell: Tell) -> None:
 
 
 def definition_digest() -> str:
-    """Digest of the code that decides what is registered: flows, deployments, stages."""
+    """Digest of the code that decides what is registered, and of all that runs import."""
     import deployments
     import flows
     import tasks
-    from voltx_core import stages
+    import voltx_core
 
     digest = hashlib.sha256()
-    for package in (deployments, flows, tasks, stages):
-        for path in sorted(Path(package.__path__[0]).glob("*.py")):
+    for package in (deployments, flows, tasks, voltx_core):
+        for path in sorted(Path(package.__path__[0]).rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -94,9 +94,7 @@ class Reviver:
 def start_reviving() -> threading.Thread:
     """Look after the graphs of this server, in a thread, for as long as the process lives."""
     # Imported here and not in the thread: two threads importing Prefect at once lock each other.
-    import httpx
     from prefect.client.orchestration import get_client
-    from prefect.exceptions import PrefectHTTPStatusError
 
     from deployments.client import living_graphs
     from deployments.services import ENDING
@@ -114,7 +112,7 @@ def start_reviving() -> threading.Thread:
                 try:
                     for run in reviver.dead(living_graphs(client)):
                         reviver.revive(client, run)
-                except (httpx.TransportError, PrefectHTTPStatusError) as error:
+                except Exception as error:  # the next look may find server and store in order
                     logger.debug("No look at the graphs just now: %s", error)
 
     thread = threading.Thread(target=look_after, name="revival", daemon=True)

@@ -21,6 +21,8 @@ from voltx_core.errors import ConfigError
 from voltx_core.stages.workspace import DEFAULT_HOME, DEFAULT_STORE
 
 PREFERRED_PORT = 4200
+RESERVE = "reserve"
+"""The service that keeps processes warm for runs."""
 ENDING = "ending"
 """File in the home while `voltx down` is at work: nothing is revived meanwhile."""
 LEAVE_S = 30.0

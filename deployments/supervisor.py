@@ -18,7 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from deployments.processes import Identity, stop
-from deployments.services import ENDING, LEAVE_S, Running, Wanted, environment, write_json
+from deployments.services import (
+    ENDING,
+    LEAVE_S,
+    RESERVE,
+    Running,
+    Wanted,
+    environment,
+    write_json,
+)
 
 CHECK_S = 0.25
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
@@ -57,7 +65,7 @@ def services(wanted: Wanted) -> list[Service]:
         Service("worker", worker, ready=lambda: registered.exists() and healthy(wanted.api_url))
     )
     warm = (sys.executable, "-m", "tasks.warm", str(Path(wanted.home) / "warm"))
-    wished.append(Service("reserve", warm, ready=registered.exists))
+    wished.append(Service(RESERVE, warm, ready=registered.exists))
     return wished
 
 

@@ -115,7 +115,8 @@ def follow(
             since, known = clock(), state.type
             pulse.restart()
         waited_s = clock() - since
-        if (state.is_running() and pulse.silent()) or (state.is_pending() and pulse.lost()):
+        working = state.is_running() or state.is_cancelling()
+        if (working and pulse.silent()) or (state.is_pending() and pulse.lost()):
             return _declare_crashed(client, child, pulse.why())
         if state.is_pending() and waited_s > START_S:
             return _declare_crashed(client, child, f"Did not start within {START_S:.0f} s.")

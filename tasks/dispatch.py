@@ -116,6 +116,7 @@ def persist(
     reached: Callable[[], int],
     sleep: Callable[[float], None],
     age: Callable[[State[Any]], float],
+    clock: Callable[[], float] = time.monotonic,
 ) -> State[Any]:
     """Try until the stage is done, cancelled, or has failed too often in one place.
 
@@ -129,13 +130,15 @@ def persist(
         note: Writes state and reason into the record of the stage.
         reached: Sequence number of the newest checkpoint, 0 without any.
         sleep: Between attempts.
-        age: Seconds since a state was entered: a restarted parent finds attempts that ended long
-            ago, and need not pause after them again.
+        age: Seconds since a state was entered. A restarted parent finds attempts that ended before
+            it began; how far each of them came is not known any more, so they do not count.
+        clock: Monotonic seconds.
 
     Raises:
         StageError: Too many attempts ended in one place; quotes the last error and says what to
             do.
     """
+    began = clock()
     errors: list[str] = []
     crashes, furthest = 0, 0
     for number in count(1):
@@ -152,6 +155,11 @@ def persist(
             why = reason(state)
             _outlive(partial(note, state="failed", why=why))
             raise StageError(f"Stage {spec.number} {spec.name} refuses its input: {why}")
+        if age(state) > clock() - began:
+            logger.info(
+                "%s %s, attempt %s ended before: %s", spec.number, spec.title, number, state
+            )
+            continue
         if (place := _outlive(reached) or 0) > furthest:
             furthest, errors, crashes = place, [], 0
         errors.append(reason(state))
@@ -171,7 +179,7 @@ def persist(
             _outlive(partial(note, state="failed", why=errors[-1]))
             raise StageError(why)
         pauses = CRASH_PAUSE_S if state.is_crashed() else BACK_OFF_S
-        pause_s = max(0.0, pauses[min(len(errors), len(pauses)) - 1] - age(state))
+        pause_s = pauses[min(len(errors), len(pauses)) - 1]
         soon = f"in {pause_s:.0f} s, after: {errors[-1]}"
         _outlive(partial(note, state="retrying", why=soon))
         sleep(pause_s)

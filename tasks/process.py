@@ -20,6 +20,7 @@ import socket
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 WARM = "VOLTX_WARM"
 """Which warm process a deployment wants: ``prefect``, or ``torch`` for what computes at once."""
@@ -39,7 +40,7 @@ def hand_over(name: str) -> int | None:
     if taken is None:
         return None
     connection, pid = taken
-    signal.signal(signal.SIGTERM, lambda *_: _signal(pid))
+    _on_end(lambda *_: _signal(pid))
     job = json.dumps({"environ": dict(os.environ), "cwd": os.getcwd()}).encode()
     streams = array.array("i", [0, 1, 2])
     try:
@@ -47,15 +48,21 @@ def hand_over(name: str) -> int | None:
         connection.sendmsg(size, [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
         connection.sendall(job)
     except OSError:  # it died this very moment, without the whole job
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _on_end(signal.SIG_DFL)
         return None
     said = bytearray()
     while received := connection.recv(64):  # until it has ended, not only until it has said so
         said += received
     if not said:  # killed
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _on_end(signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGKILL)
     return int(said)
+
+
+def _on_end(handler: Any) -> None:
+    """What SIGTERM and SIGINT do."""
+    for wish in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wish, handler)
 
 
 def _connect(name: str) -> tuple[socket.socket, int] | None:

@@ -82,14 +82,18 @@ def stage(
 
 @contextmanager
 def stopping(stop: StopFlag) -> Iterator[None]:
-    """Within, SIGTERM asks the stage to save and leave, instead of ending it where it stands."""
-    earlier = signal.signal(
-        signal.SIGTERM, lambda *_: stop.set("SIGTERM: this machine or `voltx down` wants an end")
-    )
+    """Within, SIGTERM and SIGINT ask the stage to save and leave, instead of ending it there."""
+
+    def ask(number: int, _: Any) -> None:
+        name = signal.Signals(number).name
+        stop.set(f"{name}: this machine or `voltx down` wants an end")
+
+    earlier = {wish: signal.signal(wish, ask) for wish in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, earlier)
+        for wish, handler in earlier.items():
+            signal.signal(wish, handler)
 
 
 def rehearse(

@@ -21,6 +21,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ IMPORTS = {
 }
 """What each of the two adds to the one before."""
 LOOK_S = 0.5
+AGAIN_S = 1.0
+"""Before the second is forked again; it may have ended because torch cannot be imported."""
 PR_SET_PDEATHSIG = 1
 
 
@@ -138,6 +141,7 @@ def _wait() -> socket.socket:
             connection = serve(first, second)
         if connection is not None:
             return connection
+        time.sleep(AGAIN_S)
 
 
 def main() -> None:

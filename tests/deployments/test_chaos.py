@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.chaos import CORRUPT, Disturbed, _digests, _figures, _line
+from deployments.chaos import CORRUPT, Disturbed, _different, _digests, _figures, _line
 from deployments.strikes import KINDS, Kill
 from voltx_core.stages.lifecycle import execute
 
@@ -18,7 +18,7 @@ EXPECTED = {"data": {"problems": "aa", "corpus": "bb"}}
 
 def test_figures_have_a_restart_time_for_every_kind_that_came_back() -> None:
     faults = {"slow_down": 2, "cut_upload": 1}
-    disturbed = Disturbed(KILLS, EXPECTED, faults, requests=100, interval_s=2.0, runs=1)
+    disturbed = Disturbed(KILLS, [EXPECTED], faults, requests=100, interval_s=2.0)
 
     figures = _figures(disturbed, EXPECTED, ["data/corpus"])
 
@@ -35,6 +35,17 @@ def test_figures_have_a_restart_time_for_every_kind_that_came_back() -> None:
         "store_faults": 3,
     }
     assert all(f"restart_s_{kind}" in figures for kind in KINDS)
+
+
+def test_an_artifact_of_any_run_counts_when_it_differs() -> None:
+    torn = {"data": {"problems": "aa", "corpus": "??"}}
+    disturbed = Disturbed(KILLS, [torn, EXPECTED, {}], {}, requests=100, interval_s=2.0)
+
+    assert _different(disturbed, EXPECTED) == [
+        "data/corpus of run 1",
+        "data/problems of run 3",
+        "data/corpus of run 3",
+    ]
 
 
 def test_a_line_says_what_was_hit_what_it_cost_and_when_it_was_back() -> None:

@@ -74,15 +74,16 @@ def test_a_stage_that_is_killed_is_tried_again_at_once_and_later_after_pauses(
     assert slept[0] == 0.0
 
 
-def test_a_restarted_parent_does_not_pause_again_after_attempts_of_its_earlier_life(
+def test_a_restarted_parent_neither_pauses_after_nor_counts_attempts_of_its_earlier_life(
     record: RunRecord,
 ) -> None:
-    killed = [Crashed(message="killed")] * 5
+    killed = [Crashed(message="killed")] * (CRASHES + 1)
 
-    _, asked, slept = carry([*killed, Completed()], record, age_s=60.0)
+    state, asked, slept = carry([*killed, Completed()], record, age_s=60.0)
 
-    assert asked == [1, 2, 3, 4, 5, 6]
-    assert slept == [0.0] * 5
+    assert state.is_completed()
+    assert asked == list(range(1, CRASHES + 3))
+    assert slept == []
 
 
 def test_a_stage_that_fails_is_tried_again_after_a_pause(record: RunRecord) -> None:
