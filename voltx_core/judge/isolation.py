@@ -44,7 +44,8 @@ _MISSING = {
     "uid": (
         _SCRATCH,
         _METADATA,
-        "files that everyone may read stay readable where the kernel has no Landlock",
+        "files that everyone may read or write stay so where the kernel has no Landlock; none can "
+        "be made, removed or grown there",
     ),
     "seccomp": (
         _SCRATCH,

@@ -67,8 +67,10 @@ class StandingPair:
             AnotherKind: it is another's.
             ChannelClosed: the judge is gone.
         """
+        if self._control is not None and self._gone():
+            self._end()
         if self._control is None:
-            self._start()
+            self._start()  # before there are pipes that it would hold open
         order_read, order_write = os.pipe()
         reply_read, reply_write = os.pipe()
         try:
@@ -126,13 +128,22 @@ class StandingPair:
             word = self._control.recv(1 + ORDER.size)
             if word == END:
                 exit_code = process.kill()
-                self._control.send(ENDED.pack(exit_code))
+                try:
+                    self._control.send(ENDED.pack(exit_code))
+                except (BrokenPipeError, ConnectionResetError):  # killed this very moment
+                    return self._died(b"")
             elif word == DONE:
                 return FINISHED, 0
             elif word[:1] == OTHER:
                 raise AnotherKind(word[1:])
             else:
                 return self._died(word)
+
+    def _gone(self) -> bool:
+        """Whether the checker ended between two runs."""
+        assert self._control
+        control = self._control.fileno()
+        return any(fd == control and event & select.POLLHUP for fd, event in self._poll.poll(0))
 
     def _died(self, word: bytes) -> tuple[bytes, int]:
         exit_code, begun = self._end(at_once=not word)
