@@ -136,18 +136,33 @@ def test_a_state_that_changes_its_names_shapes_and_types_is_saved_as_it_is(tmp_p
             assert torch.equal(saved.tensors[name], tensor)
 
 
-def test_a_failed_save_in_the_background_is_raised_at_the_next_one(tmp_path: Path) -> None:
+def test_after_a_failed_save_in_the_background_the_next_one_is_tried_and_waited_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save("train", 1, {"w": torch.ones(4)}, {})
-    (tmp_path / "2").write_text("a file where the folder should go")
+    obstacle = tmp_path / "2"
+    obstacle.write_text("a file where the folder should go")
     checkpoints.save("train", 2, {"w": torch.zeros(4)}, {}, wait=False)
     with pytest.raises(StoreError, match="Earlier checkpoints are intact"):
-        checkpoints.save("train", 3, {"w": torch.zeros(4)}, {})
-    (tmp_path / "2").unlink()
-    checkpoints.save("train", 3, {"w": torch.zeros(4)}, {})
+        checkpoints.save("train", 3, {"w": torch.zeros(4)}, {}, wait=False)
+    assert "Trying again with the state of step 3" in caplog.text
+    checkpoints.save("train", 4, {"w": torch.zeros(4)}, {}, wait=False)
+    checkpoints._writer.join()  # it fails, and nobody has asked yet
+    obstacle.unlink()
+    checkpoints.save("train", 5, {"w": torch.zeros(4)}, {}, wait=False)
     saved = Checkpoints(tmp_path).restore("train")
     assert saved is not None
-    assert saved.step == 3
+    assert saved.step == 5
+
+
+def test_a_save_that_failed_last_is_said_when_the_work_ends(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Checkpoints(tmp_path) as checkpoints:
+        (tmp_path / "1").write_text("a file where the folder should go")
+        checkpoints.save("train", 1, {"w": torch.zeros(4)}, {}, wait=False)
+    assert "Could not save checkpoint 1" in caplog.text
 
 
 def test_a_save_slower_than_the_notice_is_warned_about(

@@ -52,7 +52,10 @@ class Recorder:
 
     def __exit__(self, *_: object) -> None:
         self.flush()
-        self._events.close()
+        try:
+            self._events.close()
+        except Exception as error:  # the curves are in the log all the same
+            logger.warning("TensorBoard's files of %s are incomplete: %s", self._curves, error)
 
     def flush(self) -> None:
         """Wait until the last word is published, unless the store takes very long over it."""

@@ -78,7 +78,12 @@ class RemoteProgress:
     def send(self, sequence: int, folder: Path) -> None:
         """Have a complete checkpoint copied to the store; returns at once."""
         held = self._outbox / str(sequence)
-        shutil.copytree(folder, held, copy_function=os.link)
+        try:
+            shutil.copytree(folder, held, copy_function=os.link)
+        except OSError as error:  # it is safe here all the same
+            logger.warning("Checkpoint %d does not reach the store: %s", sequence, error)
+            shutil.rmtree(held, ignore_errors=True)
+            return
         with self._lock:
             passed, self._next = self._next, (sequence, held)
         if passed:

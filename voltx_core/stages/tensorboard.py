@@ -34,7 +34,8 @@ class EventFolder:
             return
         with self._log.open("rb") as log:
             log.seek(self._read)
-            fresh = log.read().rpartition(b"\n")[0] + b"\n"
+            fresh = log.read()
+        fresh = fresh[: fresh.rfind(b"\n") + 1]
         self._read += len(fresh)
         for line in fresh.splitlines():
             if line:

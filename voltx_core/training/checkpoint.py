@@ -96,8 +96,10 @@ class Checkpoints:
 
     def __exit__(self, *_: object) -> None:
         """No save is under way when the block is left, however it is left."""
-        if self._writer is not None:
-            self._writer.join()
+        try:
+            self.flush()
+        except StoreError as error:
+            logger.warning("%s", error)
 
     def due(self) -> bool:
         """Whether the interval has passed since the last save."""
@@ -152,11 +154,16 @@ class Checkpoints:
                 return it may be changed; ``flush`` waits until it is safe.
 
         Raises:
-            StoreError: The disk refused, now or at the save before; earlier checkpoints are
-                untouched.
+            StoreError: The disk refused, twice if the first time was in the background; earlier
+                checkpoints are untouched.
         """
         started = self._clock()
-        self.flush()
+        try:
+            self.flush()
+        except StoreError as error:
+            # The newest state is what matters: it is tried before anybody gives up, and waited for.
+            logger.warning("%s Trying again with the state of step %d.", error, step)
+            wait = True
         logged = self._log.stat().st_size if self._log is not None and self._log.exists() else 0
         text = json.dumps({"step": step, "meta": dict(meta)}, sort_keys=True)
         # A copy of each: the caller goes on changing them, and tied weights have two names.

@@ -23,7 +23,7 @@ class Observer(Protocol):
 
 
 class StopFlag:
-    """Set by SIGTERM, SIGINT, a deadline or a spent budget; every loop polls it.
+    """Set when the work shall end (SIGTERM, SIGINT); every loop polls it.
 
     Attributes:
         reason: Why, once it is set.
