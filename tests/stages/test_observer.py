@@ -147,6 +147,14 @@ def test_a_store_that_is_away_costs_one_warning_and_no_work(tmp_path, caplog):
     assert caplog.text.count("no answer from the store") == 1
 
 
+def test_a_torn_line_in_the_curves_costs_a_warning_and_no_work(tmp_path, caplog):
+    with Recorder(tmp_path, [].append) as recorder:
+        recorder.metrics({"loss": 1.5}, 1)
+        with (tmp_path / "metrics.jsonl").open("a") as log:
+            log.write('{"step": 2, "lo\n')
+    assert "TensorBoard's files" in caplog.text
+
+
 def test_what_is_not_a_number_is_null_in_the_curves(tmp_path):
     Recorder(tmp_path, [].append).metrics({"loss": 1.5, "grad_norm": float("nan")}, 3)
     (line,) = (tmp_path / "metrics.jsonl").read_text().splitlines()

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import ObjectNotFound
-from prefect.states import Completed, Pending, Running, Scheduled
+from prefect.states import Cancelling, Completed, Pending, Running, Scheduled
 
 from tasks.children import LATE_S, POLL_S, START_S, Attempt, follow
 from tasks.pulse import SILENCE_S, Listener, key_of
@@ -72,8 +72,11 @@ def test_the_final_state_is_returned_and_seen_soon(artifacts: ArtifactStore) -> 
     assert world.declared == []
 
 
-def test_a_child_whose_machine_is_gone_is_declared_crashed(artifacts: ArtifactStore) -> None:
-    world = World([(0, Running())], artifacts)
+@pytest.mark.parametrize("state", [Running(), Cancelling()])
+def test_a_child_whose_machine_is_gone_is_declared_crashed(
+    artifacts: ArtifactStore, state: State[Any]
+) -> None:
+    world = World([(0, state)], artifacts)
 
     state = world.follow()
 
