@@ -14,6 +14,7 @@ from voltx_core.cli.data_verify import verify
 from voltx_core.data import harvest as sources
 from voltx_core.data import hub
 from voltx_core.data.jsonl import read_problems
+from voltx_core.store.digest import sha256_file
 
 BODY = "def {name}(value):\n    total = {n}\n    return total * value + {n}\n\n\n"
 
@@ -179,7 +180,7 @@ def test_fetched_files_are_compared_with_their_record(invoke, tmp_path):
     home.mkdir(parents=True)
     (home / "mbpp.jsonl").write_text(mbpp())
     facts = {"name": "mbpp", "repository": "r/m", "revision": "0" * 40, "licence": "CC-BY-4.0"}
-    digest = hub.sha256_of(home / "mbpp.jsonl")
+    digest = sha256_file(home / "mbpp.jsonl")
     file = {"name": "mbpp.jsonl", "size": len(mbpp()), "sha256": digest}
     (home / hub.RECORD).write_text(json.dumps({**facts, "files": [file]}))
     done = invoke(verify)
@@ -199,7 +200,7 @@ def test_own_files_that_a_setting_names_are_looked_for(invoke, tmp_path):
     (tmp_path / "mine.jsonl").write_text("{}\n")
     done = invoke(verify, "--set", "data.problems=mine.jsonl")
     assert done.exit_code == 0, done.output
-    assert hub.sha256_of(tmp_path / "mine.jsonl")[:12] in done.stdout
+    assert sha256_file(tmp_path / "mine.jsonl")[:12] in done.stdout
 
 
 def test_fetching_from_nowhere_says_what_to_check(invoke, monkeypatch):

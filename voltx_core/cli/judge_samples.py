@@ -1,6 +1,5 @@
 """Scoring samples from the command line: read, judge, write the report, show the table."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from voltx_core.cli.countdown import countdown
 from voltx_core.cli.options import console
 from voltx_core.errors import ConfigError, DataError
+from voltx_core.store.digest import sha256_file
 
 if TYPE_CHECKING:
     from voltx_core.data.suites import ProblemSet
@@ -153,10 +153,7 @@ def _report(
 
 def _sha256(path: Path) -> str | None:
     """Of a file; a folder has none."""
-    if not path.is_file():
-        return None
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return sha256_file(path) if path.is_file() else None
 
 
 def write_report(place: Path, report: Mapping[str, Any]) -> None:

@@ -22,6 +22,7 @@ from voltx_core.data.compression import write_atomically
 from voltx_core.data.jsonl import write_jsonl
 from voltx_core.data.parquet import read_parquet
 from voltx_core.errors import DataError
+from voltx_core.store.digest import sha256_file
 
 RECORD = "voltx-data.json"
 CHUNK = 1 << 20
@@ -160,7 +161,7 @@ def fetch(
             _download(wanted, commit, file, home)
         done += file.size
         tell(done // 1024, total)
-    files = [FetchedFile(f.name, f.size, sha256_of(home / f.name)) for f in chosen]
+    files = [FetchedFile(f.name, f.size, sha256_file(home / f.name)) for f in chosen]
     if wanted.published and not patterns:
         files.append(_publish(home, wanted.published, [f.name for f in chosen]))
     if before is not None and before.revision == commit:  # what --files brought before stays known
@@ -207,13 +208,7 @@ def check(home: Path, file: FetchedFile) -> str | None:
     size = path.stat().st_size
     if size != file.size:
         return f"{size} bytes instead of {file.size}"
-    return None if sha256_of(path) == file.sha256 else "the sha256 differs"
-
-
-def sha256_of(path: Path) -> str:
-    """Digest of a file's bytes, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return None if sha256_file(path) == file.sha256 else "the sha256 differs"
 
 
 def _set_of(name: str) -> HubSet:
@@ -293,7 +288,7 @@ def _is_intact(path: Path, file: RemoteFile) -> bool:
     if not path.is_file() or path.stat().st_size != file.size:
         return False
     if file.sha256 is not None:
-        return sha256_of(path) == file.sha256
+        return sha256_file(path) == file.sha256
     digest = hashlib.sha1(f"blob {file.size}\0".encode(), usedforsecurity=False)  # git's own
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK):
@@ -309,7 +304,7 @@ def _publish(home: Path, name: str, sources: Sequence[str]) -> FetchedFile:
     rows = (row for source in sources for row in read_parquet(home / source, lambda row: row))
     write_jsonl(home / name, rows)
     path = home / name
-    return FetchedFile(name, path.stat().st_size, sha256_of(path))
+    return FetchedFile(name, path.stat().st_size, sha256_file(path))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from voltx_core.errors import DataError
+from voltx_core.store.digest import sha256_file
 
 MIB = 2**20
 
@@ -15,8 +16,7 @@ def digest_of(location: Path) -> str:
     Reading all of a corpus of 100 GB on every plan would take minutes.
     """
     if location.is_file():
-        with location.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_file(location)
     if not location.is_dir():
         raise DataError(
             f"{location} does not exist. Check data.directory, data.problems, data.corpus and the "

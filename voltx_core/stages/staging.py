@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Literal
 
 from voltx_core.config import VoltxConfig
-from voltx_core.data.hub import Fetched, check, records, sha256_of
+from voltx_core.data.hub import Fetched, check, records
 from voltx_core.data.suites import available_suites
 from voltx_core.data.suites.apps import FILES as APPS_FILES
 from voltx_core.data.suites.catalogue import SUITES
 from voltx_core.data.suites.discovery import published_files
 from voltx_core.stages.preflight import DISK_MIB
+from voltx_core.store.digest import sha256_file
 
 EXAMS = ("humaneval", "mbpp", "apps")
 """Published sets that are trained on (their training parts) and examined on."""
@@ -117,7 +118,7 @@ def _published(name: str, folder: Path) -> Iterator[Item]:
     patterns = tuple(APPS_FILES) if name == "apps" else (SUITES[name].pattern,)
     files = [path for pattern in patterns for path in published_files(folder, pattern)]
     for path in files:
-        size, digest = path.stat().st_size, sha256_of(path)
+        size, digest = path.stat().st_size, sha256_file(path)
         yield Item(f"{name}: {path.name}", False, "ok", str(path), size, digest)
     if not files:  # APPS in its own folder layout
         yield Item(name, False, "ok", f"{folder}, in the authors' folder layout")
@@ -126,7 +127,7 @@ def _published(name: str, folder: Path) -> Iterator[Item]:
 def _own(name: str, place: Path) -> Item:
     if place.is_file():
         size = place.stat().st_size
-        return Item(f"data.{name}", True, "ok", str(place), size, sha256_of(place))
+        return Item(f"data.{name}", True, "ok", str(place), size, sha256_file(place))
     if place.is_dir():
         sizes = [path.stat().st_size for path in place.rglob("*") if path.is_file()]
         found = f"{place}, {len(sizes)} files"

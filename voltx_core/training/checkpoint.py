@@ -11,7 +11,6 @@ own; ``flush`` waits for it. There is never more than one under way.
 """
 
 import contextvars
-import hashlib
 import json
 import logging
 import os
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from voltx_core.errors import StoreError
+from voltx_core.store.digest import sha256_file
 from voltx_core.training.origin import Origin
 
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ class Checkpoints:
             save_file(tensors, partial / f"{scope}.safetensors")
             (partial / f"{scope}.json").write_text(text)
             self._accompany(partial, logged)
-            digests = {path.name: _sha256(path) for path in partial.iterdir()}
+            digests = {path.name: sha256_file(path) for path in partial.iterdir()}
             for name, digest in self._current().items():
                 if name not in digests:  # a scope that did not change
                     os.link(self._newest / name, partial / name)
@@ -328,7 +328,7 @@ def _damage(folder: Path) -> str | None:
     """What is wrong with a checkpoint, or None."""
     try:
         for name, digest in json.loads((folder / COMPLETE).read_text()).items():
-            if _sha256(folder / name) != digest:
+            if sha256_file(folder / name) != digest:
                 return f"damaged, {name} does not match its digest"
     except (OSError, ValueError, AttributeError) as error:
         return f"damaged, {error}"
@@ -351,11 +351,6 @@ def _foreign(folder: Path, origin: Origin | None) -> str | None:
             ", ".join(changed),
         )
     return origin.refusal(theirs)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _fsync(path: Path) -> None:
