@@ -1,6 +1,9 @@
 """One run of the graph, as every task of it knows it, and how it begins."""
 
+import os
 import re
+import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,5 +91,21 @@ def begin(
     if insistently(record.read) is None:  # a restarted parent finds the record of its first life
         url = flow_run.ui_url
         insistently(lambda: record.start(config, stages, flow_run_id=run.root, url=url))
-    with Pulse(artifacts, key_of(run.run_id, "graph"), flow_run=run.root):
+    with _leaving_at_once(), Pulse(artifacts, key_of(run.run_id, "graph"), flow_run=run.root):
         yield run
+
+
+@contextmanager
+def _leaving_at_once() -> Iterator[None]:
+    """Within, SIGTERM ends this process where it stands.
+
+    A graph has nothing to save, and its threads would wait for stages that nobody starts again.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    earlier = signal.signal(signal.SIGTERM, lambda number, _: os._exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, earlier)

@@ -33,6 +33,7 @@ def test_down_ends_everything_it_started_and_up_does_not_revive_the_run(
 
     stopped = take_down(lambda _: None, environ=project.environ)
 
+    assert any("progress is saved" in what for what in stopped)
     assert any("server" in what for what in stopped)
     assert any(run_id in what for what in stopped)
     assert [identity for identity in everyone if identity.alive()] == []
