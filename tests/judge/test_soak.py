@@ -52,7 +52,8 @@ HOSTILE = {
     "kill itself": ("import signal\ndef f(): signal.raise_signal(signal.SIGKILL)", GREEDY),
     "leave": ("import os\ndef f(): os._exit(0)", GREEDY),
     "descriptors": ("import os\ndef f():\n    while True: os.dup(0)", GREEDY),
-    "files": ("def f():\n    for n in range(10**9): open(str(n), 'w').write('x')", LOOPING),
+    # Scratch is full long before this limit: near one, a verdict would be up to chance.
+    "files": ("def f():\n    for n in range(10**9): open(str(n), 'w').write('x')", GREEDY),
     "disk": (
         "def f():\n    with open('x', 'wb') as file:\n"
         "        while True: file.write(bytes(1 << 20))",
