@@ -233,8 +233,28 @@ def test_a_program_stores_nothing_on_a_kernel_without_landlock_either(level):
 
 
 def test_modules_that_were_not_preloaded_can_be_imported(leveled):
-    verdict = leveled("import sqlite3, xml.dom, difflib, zoneinfo\ndef f(): return 1", "assert f()")
+    modules = "asyncio, csv, ctypes, difflib, logging, queue, socket, threading, xml.dom, zoneinfo"
+    verdict = leveled(f"import {modules}\ndef f(): return 1", "assert f()")
     assert verdict.passed, verdict.detail
+
+
+def test_native_libraries_are_linked_where_no_path_of_others_can_be_named(leveled):
+    verdict = leveled("import sqlite3\ndef f(): return 1", "assert f()")
+    if leveled.judge.level == "ns":
+        assert verdict.passed, verdict.detail
+    else:
+        assert "_sqlite3: it is a native library" in verdict.detail
+
+
+def test_a_file_of_others_cannot_be_measured_by_its_path(leveled, tmp_path):
+    tmp_path.chmod(0o755)
+    path = tmp_path / "sized"
+    path.write_text("x" * 1221)
+    calls = ("os.stat(path)", "os.fstat(os.open(path, os.O_PATH))", "os.statvfs(path)")
+    for call in calls:
+        code = f"import os\ndef f(path): return {call}[:]"
+        verdict = leveled(code, f"assert f({str(path)!r}) is None")
+        assert "Error: [Errno" in verdict.detail, verdict.detail
 
 
 def test_a_weaker_level_is_never_taken_for_the_one_asked_for():

@@ -50,7 +50,9 @@ LOOK = """
 import builtins, ctypes, json, os, random, resource, signal, sys
 libc = ctypes.CDLL(None, use_errno=True)
 def f(where):
-    found = os.listdir(".")
+    found = []
+    try: found += os.listdir(".")
+    except PermissionError: pass  # as levels go; nothing can be stored there
     for path in ("/dev/shm/left", "/tmp/left", where + "/left", "/dev/mqueue/left"):
         if os.access(path, os.F_OK): found.append(path)
     for kind, *arguments in ((29, 4096, 0), (64, 1, 0), (68, 0)):

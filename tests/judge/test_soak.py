@@ -74,8 +74,9 @@ def honest(number: int) -> tuple[Program, Outcome]:
         code = f"print(sum(map(int, input().split())) + {add})"
         return program(number, code, test, HONEST), passed
     code = (
-        "import os\ndef f(items):\n    assert os.listdir('.') == []\n"
-        "    try: open('mine', 'w').write('x')\n    except PermissionError: pass\n"  # as levels go
+        "import os\ndef f(items):\n"
+        "    try:\n        assert os.listdir('.') == []\n        open('mine', 'w').write('x')\n"
+        "    except PermissionError: pass\n"  # as levels go
         f"    return sorted(items), len(items) + {add}"
     )
     test = f"assert f([3, 1, 2]) == ([1, 2, 3], {3 + number})"

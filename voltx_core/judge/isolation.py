@@ -32,9 +32,13 @@ _SCRATCH = (
     "PermissionError, and what a compiler stores is looked at 20 times a second, beside a limit on "
     "each file"
 )
+_NATIVE = (
+    "Python programs cannot ask about files nor list folders, and the modules of the standard "
+    "library that link a native library are not all there (sqlite3, ssl, lzma and bz2 are not)"
+)
 _METADATA = (
-    "where a path is known or guessed, it can be found out whether there is a file, how large and "
-    "how old it is"
+    "where a path is known or guessed, it can be found out whether there is a file, and programs "
+    "of other languages than Python learn how large and how old it is"
 )
 _MISSING = {
     "ns": (
@@ -44,12 +48,14 @@ _MISSING = {
     "uid": (
         _SCRATCH,
         _METADATA,
+        _NATIVE,
         "files that everyone may read or write stay so where the kernel has no Landlock; none can "
         "be made, removed or grown there",
     ),
     "seccomp": (
         _SCRATCH,
         _METADATA,
+        _NATIVE,
         "candidates run under your own uid, so Python programs get no threads and those of other "
         "languages have no limit of their own on them",
         "where the kernel has no Landlock, no path can be opened: only preloaded modules import",

@@ -8,7 +8,7 @@ level      what is in force
            tmpfs; outer and inner seccomp filters; Landlock too where present
 ``uid``    an unused uid leased for the slot, no capabilities; both filters; Landlock
            where present (without it world-readable files stay readable); no file can be
-           made, changed in size or removed
+           made, changed in size or removed; Python programs cannot ask about files
 ``seccomp``  the caller's own uid, no capabilities; both filters; Landlock where present,
            else no system calls that take a path; files as at ``uid``
 ``none``   resource limits and time limits only
@@ -63,6 +63,11 @@ class Jail:
     def stores(self) -> bool:
         """Whether programs may make files: where a file system bounds them, or nothing does."""
         return self.level in ("ns", "none")
+
+    @property
+    def hides_files(self) -> bool:
+        """Whether Python programs must not learn of files by path: any path can be named here."""
+        return self.level in ("uid", "seccomp") and not self.foreign
 
     @property
     def fills_scratch(self) -> bool:
@@ -153,6 +158,7 @@ class Fence:
                     may_build=limits.may_build,
                     may_store=may_store or landlock.fences_storing(),
                     may_thread=limits.may_exec or jail.level != "seccomp",
+                    may_measure=not jail.hides_files,
                     paths=jail.level != "seccomp" or bool(landlock.abi()),
                 )
             )

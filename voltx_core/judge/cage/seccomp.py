@@ -160,6 +160,18 @@ _STORING = [
     "renameat2",
     "openat2",  # its flags are out of a filter's sight
 ]
+# What tells about a file that may not be opened; also what asks about an open one by an empty path.
+_MEASURING = [
+    "access",
+    "faccessat",
+    "faccessat2",
+    "lstat",
+    "newfstatat",
+    "openat2",
+    "stat",
+    "statfs",
+    "statx",
+]
 _PROCESSES = ("fork", "vfork")
 _SIGNALS = [
     "kill",
@@ -216,6 +228,7 @@ _AF_UNIX = 1
 _DATAGRAM_BIT = 2  # in SOCK_DGRAM, SOCK_RAW and all that is not a stream: sendto names a receiver
 _UNNAMED = 0x400000  # O_TMPFILE without O_DIRECTORY
 _STORING_BITS = os.O_CREAT | os.O_TRUNC | _UNNAMED
+_BY_PATH_ONLY = os.O_PATH  # opens what may not be read, for what fstat tells of it
 _KEEP_SIZE = 1  # space beyond the end of a file, which its size limit does not bound
 # What terminals, pipes and sockets are asked by the runtimes of languages.
 _TCGETS, _TIOCGWINSZ, _FIONREAD, _FIONBIO = 0x5401, 0x5413, 0x541B, 0x5421
@@ -254,6 +267,7 @@ def inner_filter(
     may_build: bool,
     may_thread: bool,
     may_store: bool,
+    may_measure: bool,
     paths: bool,
 ) -> bytes:
     """What a candidate process must not do; it may signal its own threads.
@@ -263,6 +277,7 @@ def inner_filter(
         may_build: allow child processes and setting modes and times of files (compilers).
         may_thread: allow threads; False where nothing limits how many.
         may_store: allow files to be made, cut and removed; False where nothing else forbids it.
+        may_measure: allow to ask about files by path; False where paths of others can be named.
         paths: allow system calls that take a path; False where nothing else fences files.
     """
     denied = list(_SIGNALS)
@@ -292,6 +307,12 @@ def inner_filter(
         conditions += [
             Condition("open", 1, any_bit=_STORING_BITS),
             Condition("openat", 2, any_bit=_STORING_BITS),
+        ]
+    if not may_measure:
+        denied += _MEASURING
+        conditions += [
+            Condition("open", 1, any_bit=_BY_PATH_ONLY),
+            Condition("openat", 2, any_bit=_BY_PATH_ONLY),
         ]
     if not paths:
         denied += _PATHS

@@ -20,6 +20,7 @@ from . import kernel
 from .candidate import OUTGOING
 from .frames import ChannelClosed, read_exact, send, write_all
 from .jail import Jail, enter, note_surroundings, owns_its_uid
+from .modules import list_modules
 from .process import NotStarted
 from .rehearsal import rehearse
 from .scratch import empty
@@ -85,6 +86,8 @@ def main(specification: str) -> None:
             rehearse()
             random.seed(0)
         _forget_paths(given["hide"], given["library"])
+        if jail.hides_files:
+            list_modules(given["library"] or os.path.dirname(os.__file__))
         note_surroundings()
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         enforced = enter(jail)
