@@ -10,13 +10,15 @@ import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from deployments.aside import Aside, aside
 from deployments.pools import pools, served
 from deployments.processes import Identity, of_home, wait
 from deployments.services import Running
 from voltx_core.bench.faults import FaultPlan, FaultyProxy
-from voltx_core.bench.s3_server import CREDENTIALS, s3_server
+from voltx_core.bench.s3_server import CREDENTIALS, serving
 
 BUCKET = "voltx"
 
@@ -71,7 +73,8 @@ def arena(seed: int, fault_rate: float) -> Iterator[Arena]:
         fault_rate: Share of the requests to the store that are spoiled.
     """
     with ExitStack() as rooms:
-        endpoint = rooms.enter_context(s3_server(BUCKET))
+        folder = Path(rooms.enter_context(TemporaryDirectory(prefix="voltx-arena-")))
+        endpoint = rooms.enter_context(serving("moto", folder, buckets=(BUCKET,))).url
         rooms.enter_context(_environment(CREDENTIALS | {"VOLTX_S3_ENDPOINT": endpoint}))
         proxy = rooms.enter_context(FaultyProxy(endpoint, FaultPlan.storm(seed, fault_rate)))
         graph = rooms.enter_context(

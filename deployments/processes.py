@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+from tasks.pulse import started
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,8 @@ class Identity:
     @classmethod
     def of(cls, pid: int) -> "Identity | None":
         """Identify a running process; None when there is none (a zombie is none)."""
-        try:
-            process = psutil.Process(pid)
-            if process.status() == psutil.STATUS_ZOMBIE:
-                return None
-            return cls(pid=pid, started=_started(process))
-        except (psutil.Error, OSError):
-            return None
+        since = started(pid)
+        return cls(pid=pid, started=since) if since else None
 
     @classmethod
     def read(cls, record: object) -> "Identity | None":
@@ -121,13 +116,3 @@ def wait(identities: Iterable[Identity], *, timeout_s: float) -> bool:
             return False
         time.sleep(0.05)
     return True
-
-
-def _started(process: psutil.Process) -> str:
-    """Kernel ticks since boot where /proc tells them: a change of the clock cannot move them."""
-    try:
-        text = Path(f"/proc/{process.pid}/stat").read_text()
-        ticks = text.rpartition(")")[2].split()[19]
-        return f"{BOOT_ID.read_text().strip()}/{ticks}"
-    except OSError:
-        return f"{process.create_time():.2f}"

@@ -50,7 +50,7 @@ class Reviver:
         """Which of these pending, running or crashed graphs shall be scheduled again now."""
         now, found = self._clock(), []
         for run in runs:
-            if run.run_count >= LIVES or run.state is None:
+            if run.state is None:
                 continue
             if run.state.is_crashed():
                 if now - self._crashed.setdefault(run.id, now) >= GRACE_S:
@@ -77,14 +77,22 @@ class Reviver:
         return self._listeners[life]
 
     def revive(self, client: "SyncPrefectClient", run: "FlowRun") -> None:
-        """Schedule a graph again, unless it has ended meanwhile."""
-        from prefect.states import AwaitingRetry
+        """Schedule a graph again, unless it has ended meanwhile or has used up its lives."""
+        from prefect.states import AwaitingRetry, Failed
 
         for life in [life for life in self._listeners if life[0] == run.id]:
             del self._listeners[life]
         self._crashed.pop(run.id, None)
         state = client.read_flow_run(run.id).state
         if state is not None and state.is_final() and not state.is_crashed():
+            return
+        if run.run_count >= LIVES:
+            why = (
+                f"It died {run.run_count} times, which is no chance. Read the last lines of its "
+                "log, mend the cause and start it again: finished stages are not repeated."
+            )
+            logger.error("Run %s is given up. %s", run.name, why)
+            client.set_flow_run_state(run.id, Failed(message=why), force=True)
             return
         logger.warning("Run %s died; it goes on where it was", run.name)
         again: Any = AwaitingRetry(message="It had died; it goes on where it was.")

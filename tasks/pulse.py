@@ -64,7 +64,7 @@ class Pulse:
             "life": uuid4().hex,
             "flow_run": flow_run,
             "pid": os.getpid(),
-            "started": _started(os.getpid()),
+            "started": started(os.getpid()),
             "host": os.uname().nodename,
             "machine": _machine(),
             "starting": until_relieved,
@@ -171,21 +171,28 @@ class Listener:
         beat = self._heard
         if beat is None or self._flow_run is None or beat.get("flow_run") != self._flow_run:
             return False
-        return beat["machine"] == _machine() and _started(beat["pid"]) != beat["started"]
+        return beat["machine"] == _machine() and started(beat["pid"]) != beat["started"]
 
 
 @cache
 def _machine() -> str:
     """What a pid means something in: this boot of this machine, this pid namespace."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    return f"{_boot()} {os.readlink('/proc/self/ns/pid')}"
 
 
-def _started(pid: int) -> str | None:
-    """When a process started, in clock ticks; None when there is none (a zombie is none)."""
+@cache
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def started(pid: int) -> str | None:
+    """What tells a process from a later one with its pid: boot, and clock ticks of its start.
+
+    None when there is no such process; a zombie is none. A change of the clock moves neither.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
     fields = stat.rpartition(")")[2].split()  # from the third on: the name may hold anything
-    return None if fields[0] in "ZX" else fields[19]
+    return None if fields[0] in "ZX" else f"{_boot()}/{fields[19]}"

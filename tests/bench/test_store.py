@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from voltx_core.bench import store_race
+from voltx_core.bench.s3_server import BUCKET, CREDENTIALS, SERVERS, program, serving
 from voltx_core.bench.store_race import Lap, Record, measure, race
-from voltx_core.bench.store_server import BUCKET, CREDENTIALS, SERVERS, program, serving
 from voltx_core.bench.store_stall import measure_stall
 from voltx_core.errors import StoreError
 from voltx_core.store import open_store

@@ -1,7 +1,6 @@
 """Which graphs are scheduled again, by what they beat and by a clock of our own."""
 
 from pathlib import Path
-from typing import ClassVar
 from uuid import UUID, uuid4
 
 import pytest
@@ -70,30 +69,46 @@ def test_a_graph_whose_worker_is_lost_while_it_is_started_is_revived(
     assert reviver.dead([run]) == [run]
 
 
+class Server:
+    """What a reviver asks of Prefect's."""
+
+    def __init__(self, found: FlowRun) -> None:
+        self.found = found
+        self.asked: list[State] = []
+
+    def read_flow_run(self, _: UUID) -> FlowRun:
+        return self.found
+
+    def set_flow_run_state(self, _: UUID, state: State, **_how: object) -> None:
+        self.asked.append(state)
+
+
 def test_a_graph_that_ended_while_it_was_looked_at_is_not_scheduled_again(
     artifacts: ArtifactStore,
 ) -> None:
-    class Server:
-        asked: ClassVar[list[State]] = []
+    server = Server(graph(Completed()))
 
-        def read_flow_run(self, _: UUID) -> FlowRun:
-            return graph(Completed())
+    Reviver(artifacts).revive(server, graph(Running()))  # type: ignore[arg-type]
 
-        def set_flow_run_state(self, _: UUID, state: State, **_how: object) -> None:
-            self.asked.append(state)
-
-    Reviver(artifacts).revive(Server(), graph(Running()))  # type: ignore[arg-type]
-
-    assert Server.asked == []
+    assert server.asked == []
 
 
-def test_a_graph_that_dies_again_and_again_is_given_up(artifacts: ArtifactStore) -> None:
+@pytest.mark.parametrize(("lives", "ends"), [(LIVES - 1, False), (LIVES, True)])
+def test_a_graph_that_dies_again_and_again_is_given_up_with_a_word(
+    artifacts: ArtifactStore, lives: int, ends: bool
+) -> None:
     clock = Clock()
-    reviver, run = Reviver(artifacts, clock), graph(Crashed(), run_count=LIVES)
+    reviver, run = Reviver(artifacts, clock), graph(Crashed(), run_count=lives)
+    server = Server(run)
 
     reviver.dead([run])
     clock.now += 10 * GRACE_S
-    assert reviver.dead([run]) == []
+    assert reviver.dead([run]) == [run]
+    reviver.revive(server, run)  # type: ignore[arg-type]
+
+    (state,) = server.asked
+    assert state.is_failed() == ends
+    assert (f"died {LIVES} times" in str(state.message)) == ends
 
 
 def test_a_graph_that_ended_is_no_matter(artifacts: ArtifactStore) -> None:

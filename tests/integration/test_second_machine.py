@@ -21,7 +21,7 @@ import pytest
 from deployments.aside import Aside, aside
 from deployments.pools import served
 from deployments.processes import of_home, wait
-from voltx_core.bench.s3_server import CREDENTIALS, s3_server
+from voltx_core.bench.s3_server import CREDENTIALS, serving
 
 pytestmark = pytest.mark.integration
 
@@ -130,7 +130,8 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
     with ExitStack() as stack:
         apart = stack.enter_context(network(names))
         address = HERE if apart else "127.0.0.1"
-        endpoint = stack.enter_context(s3_server("voltx", address=address))
+        server = serving("moto", tmp_path / "s3", buckets=("voltx",), address=address)
+        endpoint = stack.enter_context(server).url
         for name, value in {**CREDENTIALS, "VOLTX_S3_ENDPOINT": endpoint}.items():
             monkeypatch.setenv(name, value)
         folder = tmp_path / "graph"

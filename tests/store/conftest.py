@@ -1,11 +1,7 @@
 """Stores to test: a folder, and a bucket of a real S3 server process on loopback."""
 
 import os
-import socket
 import subprocess
-import sys
-import time
-import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from voltx_core.bench.faults import FaultPlan, FaultyProxy
+from voltx_core.bench.s3_server import serving
 from voltx_core.store import ArtifactEntry, ArtifactStore, Manifest, Store, open_store
 from voltx_core.store.s3 import S3Store
 
@@ -26,12 +23,6 @@ CREDENTIALS = {
 }
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(autouse=True)
 def _aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Known credentials, and none of the machine's own settings."""
@@ -42,42 +33,10 @@ def _aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of an S3 server process of this session."""
-    for _ in range(3):  # another process may take the port between choosing and binding
-        port = free_port()
-        server = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=os.environ | CREDENTIALS,
-        )
-        url = f"http://127.0.0.1:{port}"
-        if _answers(url, server):
-            break
-        server.kill()
-        server.wait()
-    else:
-        pytest.fail("the S3 server did not start")
-    yield url
-    server.terminate()
-    try:
-        server.wait(10)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
-
-
-def _answers(url: str, server: "subprocess.Popen[bytes]") -> bool:
-    for _ in range(600):
-        if server.poll() is not None:
-            return False
-        try:
-            with urllib.request.urlopen(f"{url}/moto-api/", timeout=5):
-                return True
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.05)
-    return False
+    with serving("moto", tmp_path_factory.mktemp("s3"), buckets=()) as server:
+        yield server.url
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from voltx_core.bench.faults import Fault, FaultPlan, FaultyProxy
-from voltx_core.bench.store_server import BUCKET, CREDENTIALS, Server, program, serving
+from voltx_core.bench.s3_server import BUCKET, CREDENTIALS, Server, program, serving
 from voltx_core.errors import StoreError
 from voltx_core.store import sha256_file
 from voltx_core.store.s3 import S3Store

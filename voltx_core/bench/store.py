@@ -60,8 +60,8 @@ def store(
 
       voltx bench store --size-mb 200 --saves 0 --json
     """
+    from voltx_core.bench.s3_server import BUCKET, CREDENTIALS, SERVERS, available, serving
     from voltx_core.bench.store_race import measure, race, samples
-    from voltx_core.bench.store_server import BUCKET, CREDENTIALS, SERVERS, available, serving
     from voltx_core.store import open_store
 
     kind = server or available()

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from voltx_core.bench.store_server import BUCKET, Server, program
+from voltx_core.bench.s3_server import BUCKET, Server, program
 from voltx_core.store import open_store, sha256_file
 
 OURS = "voltx"

@@ -7,10 +7,6 @@ import pytest
 from voltx_core.judge.attacks import CATALOGUE, GROUPS, SIGNS, run_attacks
 from voltx_core.judge.isolation import LEVELS
 
-# ``isolation().missing`` says it: Landlock does not fence the size and age of a file.
-_OPEN = {"measure files"}
-DECLARED: dict[str, set[str]] = {"ns": set(), "uid": _OPEN, "seccomp": _OPEN}
-
 # Where nothing stops it, this shows that the sign is noticed.
 PROOFS = {
     "secret": "read a private file",
@@ -38,7 +34,7 @@ def test_no_attack_succeeds(level):
     """A third at each level, without those that wait for limits; the integration test has all."""
     quick = [name for name, one in CATALOGUE.items() if one.group not in ("time", "resources")]
     names = quick[LEVELS.index(level) :: len(LEVELS)]
-    assert attacked(level, None, names) <= DECLARED[level]
+    assert attacked(level, None, names) == set()
 
 
 @pytest.mark.integration
@@ -47,7 +43,7 @@ def test_no_attack_succeeds(level):
 def test_no_attack_of_all_succeeds_for_any_user(level, uid):
     if uid is not None and os.geteuid() != 0:
         pytest.skip("needs root to be somebody else")
-    assert attacked(level, uid, None) <= DECLARED[level]
+    assert attacked(level, uid, None) == set()
 
 
 @pytest.mark.parametrize(
