@@ -119,6 +119,26 @@ def test_what_fails_after_the_commit_leaves_the_stage_committed(workspace, tiny,
     assert RunRecord(workspace.artifacts, "r1").of("press")["state"] == "committed"
 
 
+def test_a_stage_told_to_stop_while_its_outputs_are_stored_is_stored_by_the_next(
+    workspace, tiny, monkeypatch
+):
+    run_all(tiny, workspace, names=("seeds",))
+    stop, put_file = StopFlag(), workspace.artifacts.store.put_file
+    stored = []
+
+    def slow(key, path, **how):
+        if key.startswith("stages/") and not stored:
+            stop.set("told to")
+        put_file(key, path, **how)
+        stored.append(key)
+
+    monkeypatch.setattr(workspace.artifacts.store, "put_file", slow)
+    with pytest.raises(Interrupted, match="told to"):
+        execute("press", tiny, workspace, run_id="r1", stop=stop)
+    assert workspace.artifacts.manifests("press") == []
+    assert execute("press", tiny, workspace, run_id="r1").state == "committed"
+
+
 def test_a_process_that_waits_for_another_one_leaves_when_asked(workspace, tiny):
     run_all(tiny, workspace, names=("seeds",))
     planned = plan(tiny, workspace.artifacts, stages=("seeds", "press"))["press"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from voltx_core.bench.faults import Fault, FaultyProxy
-from voltx_core.errors import StoreError
+from voltx_core.errors import Interrupted, StoreError
 from voltx_core.store import ArtifactStore, sha256_file
 from voltx_core.store.landing import part_name
 from voltx_core.store.s3 import S3Store
@@ -86,6 +86,27 @@ def test_an_upload_killed_in_the_middle_sends_only_what_was_under_way_again(
     again = sum(request.sent for request in proxy.requests[before:] if is_part(request))
     arrived = 5 - THREADS
     assert again <= big.stat().st_size - arrived * PART
+    remote.get_file("big", tmp_path / "back", sha256=sha256_file(big))
+
+
+def test_an_upload_that_is_told_to_stop_goes_on_later_with_what_had_arrived(
+    remote: S3Store, proxy: FaultyProxy, big: Path, tmp_path: Path
+) -> None:
+    asked = 0
+
+    def poll() -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 6:
+            raise Interrupted("told to")
+
+    with pytest.raises(Interrupted, match="told to"):
+        remote.put_file("big", big, poll=poll)
+    assert remote.stat("big") is None
+    before = len(proxy.requests)
+    remote.put_file("big", big, sha256=sha256_file(big))
+    again = sum(request.sent for request in proxy.requests[before:] if is_part(request))
+    assert 0 < again < big.stat().st_size - PART
     remote.get_file("big", tmp_path / "back", sha256=sha256_file(big))
 
 

@@ -33,7 +33,7 @@ import ast
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -105,6 +105,7 @@ def find_overlap(
     train: Iterable[Problem],
     exams: Mapping[str, Sequence[Problem]],
     n: Sequence[int] = (8, 13),
+    poll: Callable[[], None] = lambda: None,
 ) -> OverlapReport:
     """Compare a stream of training problems with every exam.
 
@@ -114,6 +115,7 @@ def find_overlap(
         train: may be a stream; each is looked at once.
         exams: name of the exam to its problems.
         n: lengths of runs. One shared run of the largest decides; the others need coverage.
+        poll: called for each training problem; what it raises ends the search.
 
     Raises:
         ValueError: no length, or one below 2.
@@ -128,6 +130,7 @@ def find_overlap(
         for channel in CHANNELS
     ]
     for problem in train:
+        poll()
         report.checked += 1
         tokens = {channel: _tokens(problem, channel) for channel in CHANNELS}
         for index in indexes:

@@ -79,6 +79,7 @@ def run(run: StageRun) -> StageReport:
     from voltx_core.evaluation.pictures import draw_scores
     from voltx_core.evaluation.sitting import sit
     from voltx_core.evaluation.tables import overlaps
+    from voltx_core.training.pieces import watched
     from voltx_core.translator.translator import Translator
 
     config = run.config.benchmarks
@@ -87,7 +88,7 @@ def run(run: StageRun) -> StageReport:
     training = list(read_problems(problems / "train.jsonl"))
     exams = [
         *generated_exams(problems, config.problems),
-        *checked_against(published, training),
+        *checked_against(published, watched(run.stop, training)),
     ]
     translator = Translator.load(
         run.inputs["tokenizer"], run.inputs["encoder"], run.inputs["decoder"], device=run.device

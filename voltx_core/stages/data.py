@@ -85,7 +85,9 @@ def _problems(run: StageRun, report: StageReport) -> "dict[str, list[Problem]]":
     exams = _published(run, report)
     extra = exams.pop("train", [])
     extra += _verified(run, own, "own problems", report)
-    overlap = find_overlap(extra + parts["train"], exams, n=config.overlap_ngrams)
+    overlap = find_overlap(
+        extra + parts["train"], exams, n=config.overlap_ngrams, poll=run.stop.check
+    )
     if config.allow_contamination:
         extra += [p for name in exams for p in exams[name] if p.solution]
         report.notes.append("data.allow_contamination is on: exams were trained on.")
@@ -96,7 +98,7 @@ def _problems(run: StageRun, report: StageReport) -> "dict[str, list[Problem]]":
         report.counts["dropped: overlap with an exam"] = before - len(extra) - len(parts["train"])
     augmented = _augmented(run, extra, report)
     if not config.allow_contamination:  # another wording or name can bring an overlap about
-        again = find_overlap(augmented, exams, n=config.overlap_ngrams)
+        again = find_overlap(augmented, exams, n=config.overlap_ngrams, poll=run.stop.check)
         kept = remove_overlap(augmented, again)
         report.counts["dropped: augmented into an overlap"] = len(augmented) - len(kept)
         augmented = kept
@@ -213,13 +215,14 @@ def _augmented(
     from random import Random
 
     from voltx_core.data.augmentation import augment
+    from voltx_core.training.pieces import watched
     from voltx_core.training.randomness import derive
 
     if not problems or run.config.data.augmentation == 1:
         return list(problems)
     versions = [
         version
-        for problem in problems
+        for problem in watched(run.stop, problems)
         for version in augment(
             problem,
             Random(derive(run.config.seed, "augment", problem.id)),

@@ -235,6 +235,7 @@ def _work(
             ),
             folder,
             replace=force,
+            poll=stop.check,
         )
     # The stage exists from here on: nothing that fails below may make it look failed.
     _note(record, spec.name, state="committed", finished_at=_now(), report=_headline(content))

@@ -16,6 +16,7 @@ of its upload may see that as an error, finds the manifest, and returns it.
 
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from voltx_core.store.manifest import (
     encode,
     seal_artifact,
 )
-from voltx_core.store.objects import CorruptObjectError, MissingObjectError, Store
+from voltx_core.store.objects import CorruptObjectError, MissingObjectError, Store, never
 from voltx_core.store.progress import ProgressFolder
 from voltx_core.store.trees import for_each, gone, scan, tree_name, upload
 from voltx_core.store.verified import VerifiedFiles
@@ -80,7 +81,14 @@ class ArtifactStore:
                 found.append(manifest)
         return sorted(found, key=lambda m: (m.created_at, m.fingerprint), reverse=True)
 
-    def commit(self, manifest: Manifest, folder: Path, *, replace: bool = False) -> Manifest:
+    def commit(
+        self,
+        manifest: Manifest,
+        folder: Path,
+        *,
+        replace: bool = False,
+        poll: Callable[[], None] = never,
+    ) -> Manifest:
         """Store the outputs in ``folder`` and then the manifest: the stage is done.
 
         Args:
@@ -88,6 +96,8 @@ class ArtifactStore:
             folder: The outputs, all of them; nothing may write there meanwhile.
             replace: Take the place of what is committed; until the new manifest is written the
                 old one stays, whole.
+            poll: Called during the upload, from several threads; what it raises breaks off before
+                anything is committed, and the next commit goes on with what has arrived.
 
         Returns:
             The manifest in the store, which is another writer's when that was first.
@@ -101,7 +111,7 @@ class ArtifactStore:
             files = scan(folder)
             filled = _fill(manifest, files, folder)
             try:
-                upload(self.store, f"{home}/outputs/{tree_name(files)}", folder, files)
+                upload(self.store, f"{home}/outputs/{tree_name(files)}", folder, files, poll)
                 write = self.store.put_bytes if replace else self.store.create
                 write(f"{home}/manifest.json", encode(filled))
             except StoreError:

@@ -20,7 +20,7 @@ from voltx_core.errors import StoreError
 from voltx_core.store.digest import CHUNK_BYTES, copy_hashed, sha256_bytes
 from voltx_core.store.keys import RESERVED, check_key, check_prefix, folder_prefix
 from voltx_core.store.landing import landing
-from voltx_core.store.objects import CorruptObjectError, MissingObjectError, ObjectInfo
+from voltx_core.store.objects import CorruptObjectError, MissingObjectError, ObjectInfo, never
 
 _SCRATCH = f"{RESERVED}-scratch"
 _PROBE = f"{RESERVED}-probe"
@@ -39,8 +39,16 @@ class LocalStore:
     def url(self) -> str:
         return str(self.root)
 
-    def put_file(self, key: str, path: Path, *, sha256: str | None = None) -> ObjectInfo:
+    def put_file(
+        self,
+        key: str,
+        path: Path,
+        *,
+        sha256: str | None = None,
+        poll: Callable[[], None] = never,
+    ) -> ObjectInfo:
         check_key(key)
+        poll()
         with _reading(path), path.open("rb") as source:
             return self._put(key, source, sha256)
 

@@ -1,6 +1,6 @@
 """What a store is: keys to bytes, with the few promises that everything above relies on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -42,6 +42,10 @@ class ObjectInfo:
     sha256: str | None = None
 
 
+def never() -> None:
+    """A poll that breaks nothing off."""
+
+
 class Store(Protocol):
     """Keys to bytes, on a folder or in a bucket.
 
@@ -57,13 +61,22 @@ class Store(Protocol):
         """The address this store was opened under; ``open_store`` takes it back."""
         ...
 
-    def put_file(self, key: str, path: Path, *, sha256: str | None = None) -> ObjectInfo:
+    def put_file(
+        self,
+        key: str,
+        path: Path,
+        *,
+        sha256: str | None = None,
+        poll: Callable[[], None] = never,
+    ) -> ObjectInfo:
         """Store a file, replacing what was there.
 
         Args:
             key: Where to.
             path: The file to read; it must not change meanwhile.
             sha256: The digest it is known to have, when known.
+            poll: Called at first, and between parts that go over a network; what it raises breaks
+                the transfer off, and the next one goes on with what has arrived.
 
         Raises:
             CorruptObjectError: What was read or what arrived has another digest; nothing was

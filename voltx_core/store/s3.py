@@ -7,7 +7,7 @@ a read is hashed; conditional creation is tried out once before it is relied on.
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
@@ -19,7 +19,7 @@ from voltx_core.errors import StoreError
 from voltx_core.store.digest import sha256_bytes, sha256_file
 from voltx_core.store.keys import RESERVED, check_key, check_prefix, folder_prefix
 from voltx_core.store.landing import landing
-from voltx_core.store.objects import CorruptObjectError, MissingObjectError, ObjectInfo
+from voltx_core.store.objects import CorruptObjectError, MissingObjectError, ObjectInfo, never
 from voltx_core.store.s3_client import (
     REFUSED_CREDENTIALS,
     connect,
@@ -83,9 +83,17 @@ class S3Store:
     def url(self) -> str:
         return f"s3://{self.bucket}/{self._prefix}".rstrip("/")
 
-    def put_file(self, key: str, path: Path, *, sha256: str | None = None) -> ObjectInfo:
+    def put_file(
+        self,
+        key: str,
+        path: Path,
+        *,
+        sha256: str | None = None,
+        poll: Callable[[], None] = never,
+    ) -> ObjectInfo:
         check_key(key)
         try:
+            poll()
             size = path.stat().st_size
             promised = sha256 or sha256_file(path)
             if size <= part_size(size, self._part_bytes):
@@ -93,7 +101,7 @@ class S3Store:
 
             def send() -> Sent:
                 with self._explained("upload", key):
-                    return self._transfer(key, size).upload(path, promised)
+                    return self._transfer(key, size).upload(path, promised, poll)
 
             self._writing(key).deliver(promised, send)
         except SourceChanged as changed:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from voltx_core.errors import StoreError
 from voltx_core.store.digest import CHUNK_BYTES
+from voltx_core.store.objects import never
 from voltx_core.store.s3_client import DAMAGED_ON_ARRIVAL, content_md5, error_code, md5
 
 _MIB = 1 << 20
@@ -91,7 +92,7 @@ class PartTransfer:
         # A range is streamed to disk, a part waits in memory: ranges may be larger.
         return 2 * self.part_bytes
 
-    def upload(self, path: Path, sha256: str) -> Sent:
+    def upload(self, path: Path, sha256: str, poll: Callable[[], None] = never) -> Sent:
         """Send a file as a multipart upload, going on with one that was broken off.
 
         A part that the server already holds with the right MD5 is not sent again, whoever
@@ -108,7 +109,7 @@ class PartTransfer:
                     **self.target, Metadata={"sha256": sha256}
                 )["UploadId"]
             try:
-                etags = self._send_parts(path, sha256, upload_id, held)
+                etags = self._send_parts(path, sha256, upload_id, held, poll)
                 if not resumed or self._carries(sha256):
                     return etags
             except SourceChanged:
@@ -182,7 +183,12 @@ class PartTransfer:
         return None, {}
 
     def _send_parts(
-        self, path: Path, sha256: str, upload_id: str, held: dict[int, tuple[int, str]]
+        self,
+        path: Path,
+        sha256: str,
+        upload_id: str,
+        held: dict[int, tuple[int, str]],
+        poll: Callable[[], None],
     ) -> Sent:
         digest, odd, failed = hashlib.sha256(), Event(), Event()
         # Buffers go round: fresh memory for every part would cost more than sending it.
@@ -203,6 +209,7 @@ class PartTransfer:
         try:
             with path.open("rb", buffering=0) as file:
                 while not failed.is_set():
+                    poll()
                     buffer = free.get() or bytearray(self.part_bytes)
                     if not _fill(buffer, file):
                         break

@@ -16,7 +16,7 @@ from voltx_core.store.digest import sha256_file
 from voltx_core.store.keys import check_key
 from voltx_core.store.landing import part_name
 from voltx_core.store.manifest import FileEntry, tree
-from voltx_core.store.objects import CorruptObjectError, MissingObjectError, Store
+from voltx_core.store.objects import CorruptObjectError, MissingObjectError, Store, never
 
 _AT_ONCE = 4
 
@@ -48,13 +48,22 @@ def scan(folder: Path) -> dict[str, FileEntry]:
     return files
 
 
-def upload(store: Store, prefix: str, folder: Path, files: dict[str, FileEntry]) -> None:
-    """Store the scanned ``files`` of ``folder`` under ``prefix/``; go on where one stopped."""
+def upload(
+    store: Store,
+    prefix: str,
+    folder: Path,
+    files: dict[str, FileEntry],
+    poll: Callable[[], None] = never,
+) -> None:
+    """Store the scanned ``files`` of ``folder`` under ``prefix/``; go on where one stopped.
+
+    ``poll`` is called often, from several threads; what it raises breaks off.
+    """
 
     def send(name: str) -> None:
         key = f"{prefix}/{name}"
         if not _holds(store, key, files[name]):
-            store.put_file(key, folder / name, sha256=files[name].sha256)
+            store.put_file(key, folder / name, sha256=files[name].sha256, poll=poll)
 
     for_each(send, files)
 
