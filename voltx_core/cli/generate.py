@@ -5,6 +5,7 @@ import builtins
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,6 +38,14 @@ Run = Annotated[
     str | None,
     typer.Option("--run", metavar="RUN", help="Whose model; default: the newest run that has one."),
 ]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        "--model",
+        metavar="FOLDER",
+        help="An exported model (voltx export); no store is needed then.",
+    ),
+]
 Samples = Annotated[int, typer.Option("--samples", "-n", min=1, max=1000, help="Programs to draw.")]
 Temperature = Annotated[
     float | None,
@@ -55,6 +64,7 @@ def generate(
     query: Query,
     tests: Tests = [],  # noqa: B006 (typer copies it)
     run: Run = None,
+    model: Model = None,
     samples: Samples = 1,
     temperature: Temperature = None,
     seed: Seed = 0,
@@ -77,32 +87,62 @@ def generate(
 
       voltx generate "reverse the text" -n 20 -t "assert solve('ab') == 'ba'"
 
+      voltx generate "return the largest" --model my-model
+
       voltx generate "return the largest" --json | jq -r '.answers[0].code'
     """
-    from voltx_core.generation import ARTIFACTS
-    from voltx_core.stages import lineage
-    from voltx_core.stages.runs import latest
-    from voltx_core.stages.workspace import Workspace
-
     if not query.strip():
         raise ConfigError('The request is empty. Say what the program should do, e.g. "add two".')
+    if model and (run or store):
+        raise ConfigError("--model names a model by itself: leave --run and --store out.")
     called = entry_point(tests)
-    workspace = Workspace.open(store)
-    # A run that is still under way has no model yet; the latest one then says what is missing.
-    run_id = run or lineage.newest_with(ARTIFACTS, workspace) or latest(workspace.artifacts)
-    if run_id is None:
-        raise StageError(
-            f"{workspace.url} holds no trained model yet. Train one: voltx run --watch."
-        )
+    run_id, artifacts = _exported(model) if model else _stored(run, store)
     if temperature is None:
         temperature = 0.0 if samples == 1 else SAMPLING_TEMPERATURE
-    answers = _answers(run_id, workspace, query, tests, called, samples, temperature, seed)
+    answers = _answers(artifacts, query, tests, called, samples, temperature, seed)
     ranked = sorted(answers, key=_merit, reverse=True)
     if as_json:
         found = [asdict(answer) for answer in ranked]
         print(json.dumps({"run": run_id, "query": query, "answers": found}, indent=1))
     else:
         _show(run_id, ranked, tests)
+
+
+def _exported(folder: Path) -> tuple[str, dict[str, Path]]:
+    from voltx_core.release.model_folder import open_model, run_of
+
+    return run_of(folder), open_model(folder)
+
+
+def _stored(run: str | None, store: str | None) -> tuple[str, dict[str, Path]]:
+    from voltx_core.generation import ARTIFACTS
+    from voltx_core.stages import lineage
+    from voltx_core.stages.workspace import Workspace
+
+    workspace = Workspace.open(store)
+    run_id = run or trained_run(workspace)
+    return run_id, lineage.fetch(run_id, ARTIFACTS, workspace)
+
+
+def trained_run(workspace: "Workspace") -> str:
+    """The newest run that has a whole model.
+
+    A run that is still under way has none yet; where there is no other, it is named, and whoever
+    wants its model is told what is missing.
+
+    Raises:
+        StageError: There is no run at all.
+    """
+    from voltx_core.generation import ARTIFACTS
+    from voltx_core.stages import lineage
+    from voltx_core.stages.runs import latest
+
+    run_id = lineage.newest_with(ARTIFACTS, workspace) or latest(workspace.artifacts)
+    if run_id is None:
+        raise StageError(
+            f"{workspace.url} holds no trained model yet. Train one: voltx run --watch."
+        )
+    return run_id
 
 
 def entry_point(tests: Sequence[str]) -> str | None:
@@ -128,8 +168,7 @@ def entry_point(tests: Sequence[str]) -> str | None:
 
 
 def _answers(
-    run_id: str,
-    workspace: "Workspace",
+    artifacts: dict[str, Path],
     query: str,
     tests: Sequence[str],
     called: str | None,
@@ -140,14 +179,13 @@ def _answers(
     from contextlib import nullcontext
 
     from voltx_core.data.problem import Problem
-    from voltx_core.generation import ARTIFACTS, Generator
+    from voltx_core.generation import Generator
     from voltx_core.judge import Judge
-    from voltx_core.stages import lineage
     from voltx_core.stages.machine import pin_threads
     from voltx_core.training.randomness import generator
 
     pin_threads(1)  # a second one wins nothing at this size, and changes the last bits
-    model = Generator.load(lineage.fetch(run_id, ARTIFACTS, workspace))
+    model = Generator.load(artifacts)
     problem = Problem(
         id="request", query=query, solution="", tests=tuple(tests), entry_point=called
     )

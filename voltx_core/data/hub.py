@@ -311,10 +311,7 @@ def _publish(home: Path, name: str, sources: Sequence[str]) -> FetchedFile:
 def _explained(wanted: HubSet, revision: str) -> Iterator[None]:
     """Turns what huggingface_hub raises into a `DataError` with cause and remedy."""
     errors = importlib.import_module("huggingface_hub.errors")
-    network: tuple[type[Exception], ...] = (OSError, errors.HfHubHTTPError)
-    for library in ("httpx", "httpx2"):  # what newer versions of huggingface_hub speak through
-        with suppress(ImportError):
-            network += (importlib.import_module(library).HTTPError,)
+    network = (errors.HfHubHTTPError, *out_of_reach())
     page = f"https://huggingface.co/datasets/{wanted.repository}"
     try:
         yield
@@ -342,6 +339,15 @@ def _explained(wanted: HubSet, revision: str) -> Iterator[None]:
             f"{wanted.repository} could not be fetched from {endpoint}: {said} Check the network "
             f"and HF_ENDPOINT, then fetch again: it goes on where it stopped."
         ) from problem
+
+
+def out_of_reach() -> tuple[type[Exception], ...]:
+    """What huggingface_hub raises when no hub answers, in whichever version."""
+    found: tuple[type[Exception], ...] = (OSError,)
+    for library in ("httpx", "httpx2"):  # what newer versions speak through
+        with suppress(ImportError):
+            found += (importlib.import_module(library).HTTPError,)
+    return found
 
 
 def _require_disk(folder: Path, size: int) -> None:

@@ -29,6 +29,13 @@ def fetch(run_id: str, names: Iterable[str], workspace: Workspace) -> dict[str, 
     }
 
 
+def manifests(run_id: str, workspace: Workspace) -> dict[str, Manifest]:
+    """Manifest of each stage that a run has made or reused so far."""
+    made = RunRecord(workspace.artifacts, run_id).fingerprints()
+    found = {name: workspace.artifacts.manifest(name, made[name]) for name in made}
+    return {name: manifest for name, manifest in found.items() if manifest is not None}
+
+
 def newest_with(names: Iterable[str], workspace: Workspace) -> str | None:
     """Id of the newest run that has made or reused all of these artifacts, or None."""
     wanted = tuple(names)
