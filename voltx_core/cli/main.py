@@ -12,6 +12,7 @@ COMMANDS = {
     "plan": "voltx_core.cli.plan:plan",
     "status": "voltx_core.cli.status:status",
     "report": "voltx_core.cli.report:report",
+    "tensorboard": "voltx_core.cli.tensorboard:tensorboard",
     "generate": "voltx_core.cli.generate:generate",
     "export": "voltx_core.cli.export:export",
     "judge": "voltx_core.cli.judge:judge",
@@ -23,6 +24,7 @@ ORDER = (
     "run",
     "status",
     "report",
+    "tensorboard",
     "generate",
     "export",
     "judge",
@@ -37,9 +39,9 @@ ORDER = (
 """Most wanted first; commands of other packages follow."""
 
 
-def main() -> None:
-    """Run the command that the arguments name."""
-    CommandGroup(
+def group() -> CommandGroup:
+    """All commands, each imported when it is asked for."""
+    return CommandGroup(
         name="voltx",
         commands_at=COMMANDS,
         entry_points="voltx.commands",
@@ -50,7 +52,12 @@ def main() -> None:
             "in about 12 minutes. [b]voltx plan[/b] says beforehand what that would do; "
             "[b]voltx report[/b] what came of it."
         ),
-    )()
+    )
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    group()()
 
 
 if __name__ == "__main__":
