@@ -227,10 +227,14 @@ class VinciGPT(nn.Module):
         self.blocks = nn.ModuleList(Block(shape, layer) for layer in range(shape.layers))
         self.norm = nn.RMSNorm(shape.width, eps=shape.norm_eps)
         self.head = None if shape.tied else nn.Linear(shape.width, shape.vocabulary, bias=False)
-        angles = rope_angles(shape)
-        self.register_buffer("cosine", angles.cos(), persistent=False)  # [context, D/2]
-        self.register_buffer("sine", angles.sin(), persistent=False)
+        self.set_angles()
         self._initialise(generator)
+
+    def set_angles(self) -> None:
+        """The tables of rotary positions, ``[context, D/2]``: of the shape, not of the weights."""
+        angles = rope_angles(self.shape)
+        self.register_buffer("cosine", angles.cos(), persistent=False)
+        self.register_buffer("sine", angles.sin(), persistent=False)
 
     def _initialise(self, generator: torch.Generator | None) -> None:
         """Matrices N(0, 1/fan-in), smaller where a branch adds to the residual stream (GPT-2).
