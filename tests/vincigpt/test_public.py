@@ -144,7 +144,7 @@ LLAMA = {**SIZES, "model_type": "llama", "hidden_act": "silu"}
     ],
 )
 def test_a_config_that_is_not_supported_is_refused_by_name(changes, said):
-    with pytest.raises(DataError, match="config.json") as refusal:
+    with pytest.raises(DataError, match=r"config\.json") as refusal:
         shape_of(LLAMA | changes)
     assert said in str(refusal.value)
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "generate": "voltx_core.cli.generate:generate",
     "judge": "voltx_core.cli.judge:judge",
     "data": "voltx_core.cli.data:data",
+    "vincigpt": "voltx_core.cli.vincigpt:vincigpt",
     "doctor": "voltx_core.cli.doctor:doctor",
     "bench": "voltx_core.cli.bench:bench",
 }
@@ -26,6 +27,7 @@ ORDER = (
     "judge",
     "plan",
     "data",
+    "vincigpt",
     "doctor",
     "up",
     "worker",

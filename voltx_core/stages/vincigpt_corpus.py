@@ -101,11 +101,11 @@ def run(run: StageRun) -> StageReport:
 
 def _source(run: StageRun) -> Source:
     """A function that reads the texts from their beginning; fetches them first if need be."""
-    from voltx_core.vincigpt.texts import file_texts, machine_texts
+    from voltx_core.vincigpt.texts import file_texts
 
     source = run.config.vincigpt.corpus.source
     if source is None:
-        return lambda: machine_texts(run.config.seed)
+        return _mined(run)
     if source != HUB_SET:
         return lambda: file_texts(Path(source))
     from voltx_core.data import hub
@@ -119,6 +119,28 @@ def _source(run: StageRun) -> Source:
         tell=lambda done, total: run.observer.progress(done, total, "KiB", HUB_SET),
     )
     return lambda: file_texts(home / HUB_SET)
+
+
+def _mined(run: StageRun) -> Source:
+    """The texts of this machine, in a file: finding docstrings takes longer than all the rest."""
+    from voltx_core.data.jsonl import read_rows, write_jsonl
+    from voltx_core.vincigpt.texts import Text, machine_texts
+
+    path, most = run.folder.parent / "texts.jsonl", run.config.vincigpt.corpus.most_mib
+
+    def rows() -> "Iterator[dict[str, str]]":
+        size = 0
+        for text in machine_texts(run.config.seed):
+            run.stop.check()
+            size += len(text.content.encode(errors="replace"))
+            if size > most * MIB:
+                return
+            run.observer.progress(size // 1024, most * 1024, "KiB", "docstrings")
+            yield {"text": text.content, "group": text.group}
+
+    if not path.exists():
+        write_jsonl(path, rows())
+    return lambda: read_rows(path, lambda row: Text(row["text"], row["group"]))
 
 
 def _tokenizer(run: StageRun, source: Source) -> "TextTokenizer":

@@ -92,7 +92,7 @@ def _merged(keys: Ints, counts: Ints, fresh: Ints, times: Ints) -> tuple[Ints, I
 def _order(keys: Ints, counts: Ints, vocabulary: int) -> _Order:
     histories, begin = np.unique(keys // vocabulary, return_index=True)
     total = np.add.reduceat(counts, begin)  # of each history
-    often = np.bincount(np.minimum(counts, 4), minlength=5).astype(np.float64)
+    often = np.bincount(np.minimum(counts, 5), minlength=6).astype(np.float64)
     often = np.maximum(often, 1.0)
     y = often[1] / (often[1] + 2 * often[2])
     discounts = np.array([0.0, *(n - (n + 1) * y * often[n + 1] / often[n] for n in (1, 2, 3))])
