@@ -123,7 +123,13 @@ def train(
             out.print(f"{interruption}\nGo on: [b]{_again(preset, ablations, texts, overrides)}[/]")
             raise typer.Exit(INTERRUPTED) from None
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    outcome = {"state": "completed", "why": None, "started_at": began, "finished_at": now}
+    outcome = {
+        "state": "completed",
+        "why": None,
+        "started_at": began,
+        "finished_at": now,
+        "report": None,
+    }
     workspace.artifacts.put_json(f"runs/{run_id}/outcome.json", outcome)
     _show(finished, out)
 
