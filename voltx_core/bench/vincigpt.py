@@ -75,7 +75,7 @@ def vincigpt(
 
     here = device("auto")
     chosen = preset or ("h100-1h" if here == "cuda" else "laptop")
-    config = resolve(str(dict(PRESET_OF)[chosen]))
+    config = resolve(PRESET_OF[chosen])
     torch.set_num_threads(threads)
     out = console(stderr=as_json)
     with tempfile.TemporaryDirectory(prefix="voltx-bench-") as folder:

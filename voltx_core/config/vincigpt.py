@@ -43,7 +43,7 @@ class CorpusConfig(Section):
     validation_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
     """Share held out where the source has no validation part of its own: whole packages of a
     machine, single documents of a file."""
-    validation_tokens: Positive = 2_000_000
+    validation_tokens: Positive = 500_000
     """Most tokens of the validation part that are kept."""
 
 

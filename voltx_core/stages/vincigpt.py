@@ -159,20 +159,23 @@ class _Looks:
         return min(self.losses, key=lambda step: (self.losses[step], step))
 
     def look(self) -> dict[str, float]:
-        """Measure and write at the present step."""
+        """Measure and write at the present step, eagerly: shapes differ from those of training."""
+        import torch
+
         from voltx_core.training.loop import autocast
         from voltx_core.vincigpt.objective import held_out_loss
 
         config = self._run.config.vincigpt
-        with autocast(self._run):
-            self.losses[self.step] = held_out_loss(
-                self._model,
-                self._unseen,
-                self._tokenizer.ends[0],
-                device=self._run.device,
-                mask_documents=config.mask_documents,
-            )
-        self.samples[self.step] = self._write()
+        with torch.compiler.set_stance("force_eager"):
+            with autocast(self._run):
+                self.losses[self.step] = held_out_loss(
+                    self._model,
+                    self._unseen,
+                    self._tokenizer.ends[0],
+                    device=self._run.device,
+                    mask_documents=config.mask_documents,
+                )
+            self.samples[self.step] = self._write()
         for text in self.samples[self.step]:
             logger.info("step %d writes: %s", self.step, text)
         if self.best == self.step:
