@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from voltx_core.training.state import Trained
     from voltx_core.vincigpt.model import VinciGPT
     from voltx_core.vincigpt.stream import TokenStream
+    from voltx_core.vincigpt.token_pace import TokenPace
     from voltx_core.vincigpt.tokenizer import TextTokenizer
 
 logger = logging.getLogger(__name__)
@@ -110,7 +111,8 @@ def run(run: StageRun) -> StageReport:
             "epochs": config.steps * batch / stream.rows(config.context),
             "flops": flops,
             "flops_counted": trained.flops,
-            **pace.last,
+            "mfu_6n": pace.last.get("mfu_6n"),
+            "mfu_full": pace.last.get("mfu_full"),
         },
         counts={"steps": config.steps, "tokens": config.steps * config.batch_tokens},
         tables={"Validation": [{"step": s, "loss": v} for s, v in sorted(looks.losses.items())]},
@@ -118,9 +120,15 @@ def run(run: StageRun) -> StageReport:
             f"The stream of tokens was {'on the device' if resident else 'read from disk'}; MFU "
             "needs a device whose peak is known."
         ],
-        timings_s={"training": trained.seconds},
+        timings_s={"training": trained.seconds, **_step_s(pace, config.batch_tokens)},
         flops=flops,
     )
+
+
+def _step_s(pace: "TokenPace", tokens: int) -> dict[str, float]:
+    """Seconds of a step at the end; nothing where all steps were done by an earlier process."""
+    speed = pace.last.get("tok_s")
+    return {"step": tokens / speed} if speed else {}
 
 
 class _Looks:
