@@ -119,7 +119,7 @@ def _disturbed(kills: int, seed: int, timeout_s: float, out: Console) -> Disturb
     with arena(seed, FAULT_RATE) as there:
         interval_s, digests = 0.0, []
         while len(made) < kills:  # a run that ends early is followed by a forced one
-            force = list(graph.specs()) if digests else []
+            force = list(graph.select()) if digests else []
             run, run_id = there.graph.start(overrides=SETTINGS, force=force)
             striker = Striker(there, run, run_id)
             while len(made) < kills and not striker.ended():
@@ -152,7 +152,7 @@ def _pause(seconds: float, striker: Striker) -> None:
 def _digests(workspace: Workspace) -> Digests:
     """Of everything the newest manifest of each stage promises, read back and verified."""
     found: Digests = {}
-    for name in graph.specs():
+    for name in graph.select():
         for manifest in workspace.artifacts.manifests(name)[:1]:
             found[name] = {}
             for artifact, entry in manifest.artifacts.items():

@@ -1,6 +1,10 @@
-"""vinciGPT, the transformer that Volt X is compared with: `prefect deployment run vincigpt/train`.
+"""vinciGPT: `prefect deployment run vincigpt/train`.
 
-As a flow of its own it visits what the comparison at equal tokens and FLOPs needs, and no more.
+    8.1 corpus ─ 8.2 vinciGPT
+
+A graph of its own beside the one of Volt X: same store, same stages. Asked for the baseline, the
+flow trains the same transformer on the problems of Volt X instead, with equal tokens and FLOPs, and
+visits what decides its budget.
 """
 
 from typing import Any
@@ -13,12 +17,22 @@ from flows.translator import data, translator
 from tasks.conclusion import conclude
 from tasks.dispatch import Waits, run_stage
 from tasks.run import Run, begin, run_name
-from voltx_core.config import PresetName
+from voltx_core.config.vincigpt import Ablation, VinciGPTPreset, translated
+
+
+def corpus(run: Run) -> Waits:
+    """Texts, tokenizer, and the stream of tokens."""
+    return run_stage(run, "vincigpt_corpus", "8.1 · corpus")
+
+
+def language_model(run: Run, *after: Waits) -> Waits:
+    """Train the transformer on the stream."""
+    return run_stage(run, "vincigpt", "8.2 · vinciGPT", *after)
 
 
 def baseline(run: Run, *after: Waits) -> Waits:
     """Train the transformer with the tokens and FLOPs that translator and soft core had."""
-    return run_stage(run, "baseline", "5.0 · vinciGPT", *after)
+    return run_stage(run, "baseline", "5.0 · baseline", *after)
 
 
 @flow(
@@ -28,24 +42,34 @@ def baseline(run: Run, *after: Waits) -> Waits:
     persist_result=False,
 )
 def vincigpt(
-    preset: PresetName = "laptop",
+    preset: VinciGPTPreset = "laptop",
+    ablations: list[Ablation] | None = None,
     overrides: dict[str, Any] | None = None,
+    as_baseline: bool = False,
     force: list[str] | None = None,
     rehearse_s: float | None = None,
 ) -> None:
-    """Train the baseline, and first whatever decides its budget.
+    """Train vinciGPT, from texts to a model that writes.
 
     Args:
-        preset: tiny is for tests, laptop takes minutes on 2 cores, single-gpu a day, cloud is the
-            training plan itself.
-        overrides: Settings to change, by dotted key, such as {"baseline.layers": 6}.
+        preset: tiny is for tests, laptop takes minutes on 2 cores, h100-1h is 110 million
+            parameters on TinyStories in about an hour of one H100.
+        ablations: Changes of one thing each: no-mask, relu2, muon.
+        overrides: Settings to change, by dotted key, such as {"vincigpt.steps": 900}.
+        as_baseline: Train it as the baseline of Volt X (5.0) instead, with the same tokens and
+            FLOPs, and first whatever decides its budget.
         force: Do the work of these stages even though committed results exist.
         rehearse_s: Every stage waits this many seconds instead of working. Empty means real work.
     """
-    with begin(preset, overrides, ["baseline"], None, force, rehearse_s) as run:
+    size, changes = translated(preset, ablations or (), overrides or {})
+    wanted = "baseline" if as_baseline else "vincigpt"
+    with begin(size, changes, [wanted], None, force, rehearse_s) as run:
+        read = corpus(run)
+        learned = language_model(run, read)
+
         sources = data(run)
         language = translator(run, sources)
         core = soft_core(run, language)
         rival = baseline(run, core)
 
-        conclude(run, sources, language, core, rival)
+        conclude(run, read, learned, sources, language, core, rival)

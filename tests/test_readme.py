@@ -32,7 +32,7 @@ def test_the_readme_shows_commands() -> None:
 @pytest.mark.parametrize("command", commands())
 def test_a_command_of_the_readme_exists_with_its_options(command: str) -> None:
     words = shlex.split(command)
-    names = words[1:3] if words[1] in ("bench", "data") else words[1:2]
+    names = words[1:3] if words[1] in ("bench", "data", "vincigpt") else words[1:2]
     shown = subprocess.run(
         [BIN / "voltx", *names, "--help"], capture_output=True, text=True, timeout=120
     )

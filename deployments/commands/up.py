@@ -43,6 +43,8 @@ def up(layout: Layout = None, listen: Listen = None) -> None:
 
       prefect deployment run voltx/full -p preset=tiny
 
+      prefect deployment run vincigpt/train -p preset=laptop
+
       voltx down
     """
     from deployments.local import bring_up

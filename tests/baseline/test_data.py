@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voltx_core.baseline.data import IGNORE, Document, documents_of, pack, prompts_of
-from voltx_core.baseline.model import document_positions
 from voltx_core.data.problem import Problem
 from voltx_core.errors import DataError
 from voltx_core.translator.tokenizer import BOS, EOS, CodeTokenizer
+from voltx_core.vincigpt.model import document_positions
 
 CONTEXT = 16
 

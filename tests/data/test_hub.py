@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -292,3 +293,19 @@ def test_a_set_published_as_parquet_is_found_by_its_readers(there, tmp_path):
     assert [file.name for file in fetched.files][-1] == "HumanEval.jsonl"
     problems = load_suite("humaneval", tmp_path / "data")
     assert [problem.solution for problem in problems] == ["def double(x):\n    return 2 * x\n"]
+
+
+def test_stories_fetched_from_the_hub_are_read_in_their_two_parts(there, tmp_path, monkeypatch):
+    from voltx_core.vincigpt.texts import file_texts
+
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    pinned = replace(hub.SETS["tinystories"], revision=COMMIT)
+    monkeypatch.setitem(hub.SETS, "tinystories", pinned)
+    there.repository = pinned.repository
+    for part, story in (("train", "One day a cat slept."), ("validation", "The dog woke up.")):
+        parquet.write_table(pyarrow.table({"text": [story]}), tmp_path / part)
+        there.files[f"data/{part}-00000-of-00001.parquet"] = (tmp_path / part).read_bytes()
+    hub.fetch("tinystories", tmp_path / "data")
+    found = {text.part: text.content for text in file_texts(tmp_path / "data" / "tinystories")}
+    assert found == {"train": "One day a cat slept.", "validation": "The dog woke up."}

@@ -59,13 +59,13 @@ def recorded(flow: Any, module: Any, stages: tuple[str, ...]) -> Iterator[Record
 
 
 def test_every_stage_is_submitted_once_and_concluded() -> None:
-    with recorded(full.voltx, full, graph.MODULES) as seen:
-        assert set(seen.waits) == set(graph.MODULES)
-        assert seen.concluded == set(graph.MODULES)
+    with recorded(full.voltx, full, graph.select()) as seen:
+        assert set(seen.waits) == set(graph.select())
+        assert seen.concluded == set(graph.select())
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.sets(st.sampled_from(graph.MODULES), min_size=1))
+@given(st.sets(st.sampled_from(graph.select()), min_size=1))
 def test_whatever_is_selected_a_stage_starts_after_all_it_needs(wanted: set[str]) -> None:
     stages = graph.select(wanted)
     with recorded(full.voltx, full, stages) as seen:
@@ -84,7 +84,7 @@ def test_whatever_is_selected_a_stage_starts_after_all_it_needs(wanted: set[str]
     ],
 )
 def test_stages_that_do_not_need_each_other_overlap(together: tuple[str, ...]) -> None:
-    with recorded(full.voltx, full, graph.MODULES) as seen:
+    with recorded(full.voltx, full, graph.select()) as seen:
         first = together[0]
         for other in together[1:]:
             assert first not in seen.before(other)
@@ -92,10 +92,20 @@ def test_stages_that_do_not_need_each_other_overlap(together: tuple[str, ...]) -
 
 
 def test_nodes_are_called_as_in_the_diagram() -> None:
-    with recorded(full.voltx, full, graph.MODULES) as seen:
+    with recorded(full.voltx, full, graph.select()) as seen:
         assert seen.titles["soft_core"] == "2 · soft core"
         assert seen.titles["codebook"] == "0.3 · codebook"
-        assert len(set(seen.titles.values())) == len(graph.MODULES)
+        assert len(set(seen.titles.values())) == len(graph.select())
+
+
+def test_vincigpt_visits_its_own_two_stages_one_after_the_other() -> None:
+    with recorded(vincigpt.vincigpt, vincigpt, graph.select(["vincigpt"])) as seen:
+        assert set(seen.waits) == seen.concluded == set(graph.ASIDE)
+        assert seen.waits["vincigpt"] == ("vincigpt_corpus",)
+
+
+def test_the_graph_of_volt_x_does_not_visit_what_stands_aside() -> None:
+    assert not set(graph.select()) & set(graph.ASIDE)
 
 
 def test_the_baseline_alone_visits_what_decides_its_budget_and_no_more() -> None:

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from voltx_core.baseline.generate import write_programs
-from voltx_core.baseline.model import VinciGPT
 from voltx_core.errors import Interrupted
 from voltx_core.stages import baseline
 from voltx_core.stages.contract import StopFlag
 from voltx_core.translator.tokenizer import CodeTokenizer
+from voltx_core.vincigpt.model import VinciGPT
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ from itertools import groupby
 import pytest
 import torch
 
-from voltx_core.baseline.model import Shape, VinciGPT
 from voltx_core.config import resolve
 from voltx_core.data.jsonl import read_jsonl, read_problems, write_problems
 from voltx_core.errors import Interrupted
@@ -17,6 +16,8 @@ from voltx_core.stages.baseline import MODEL_FILE
 from voltx_core.stages.contract import StopFlag
 from voltx_core.training.pieces import Pieces
 from voltx_core.translator.tokenizer import CodeTokenizer
+from voltx_core.vincigpt.model import VinciGPT
+from voltx_core.vincigpt.shape import Shape
 
 SETTINGS = (
     "benchmarks.samples=2",

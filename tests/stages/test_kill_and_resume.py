@@ -35,10 +35,11 @@ SETTINGS = (
     "alignment.e2e.steps=8", "alignment.rlvf.steps=8", "alignment.sleep.steps=24",
     "scaling.steps=30", "languages.steps=40", "languages.evaluation_problems=2",
     "baseline.steps=60", "translator.optimizer.ema_decay=0.9", "soft_core.optimizer.ema_decay=0.9",
+    "vincigpt.steps=60",
 )  # fmt: skip
 TRAINED = (
     "translator", "soft_core", "baseline", "router", "safety", "e2e", "rlvf", "sleep", "scaling",
-    "javascript", "java", "rust_go",
+    "javascript", "java", "rust_go", "vincigpt",
 )  # fmt: skip
 OTHERS = ("data", "codebook", "benchmarks")
 LEFT = 75

@@ -290,3 +290,41 @@ def test_compiled_training_saves_plain_names_and_runs_eagerly_afterwards(session
     assert not [name for name in saved.tensors if "_orig_mod" in name]
     assert model._compiled_call_impl is None
     assert torch.allclose(weights(model), weights(eager), atol=1e-5)
+
+
+class Remembering:
+    """Remembers at which steps it was asked, and the sum of the weights then."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model, self.sums = model, torch.zeros(0)
+
+    def look(self) -> dict[str, float]:
+        self.sums = torch.cat([self.sums, weights(self.model).sum().reshape(1)])
+        return {"looks": float(len(self.sums))}
+
+    def tensors(self):
+        return {"sums": self.sums}
+
+    def meta(self):
+        return {"looks": len(self.sums)}
+
+    def recall(self, tensors, meta) -> None:
+        self.sums = tensors["sums"]
+        assert meta["looks"] == len(self.sums)
+
+
+def test_what_evaluations_remember_is_as_old_as_the_weights_it_is_saved_with(session) -> None:
+    def remembered(name: str, model: nn.Module, **settings) -> torch.Tensor:
+        memory = Remembering(model)
+        run = session(name)
+        if settings:
+            settings["on_step"] = lambda b: b.step == 13 and run.stop.set("SIGTERM")
+        fit(run, model, evaluate=memory.look, evaluate_every=4, memory=memory, **settings)
+        return memory.sums
+
+    whole = remembered("whole", network())
+    with pytest.raises(Interrupted):
+        remembered("cut", network(), on_step=True)
+    assert session("cut").checkpoints.restore("fit").meta["memory"] == {"looks": 3}
+    assert remembered("cut", network()).equal(whole)
+    assert len(whole) == 8  # at 4, 8, ... 28, and at the end

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from voltx_core.baseline.data import IGNORE, Rows
-from voltx_core.baseline.model import Shape, VinciGPT, flops_per_token
 from voltx_core.errors import DataError
+from voltx_core.vincigpt.model import VinciGPT
+from voltx_core.vincigpt.shape import Shape, flops_per_token
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ BENCHES: dict[str, str] = {
     "corpus": "voltx_core.bench.corpus:corpus",
     "judge": "voltx_core.bench.judge:judge",
     "store": "voltx_core.bench.store:store",
+    "vincigpt": "voltx_core.bench.vincigpt:vincigpt",
 }
 
 bench = CommandGroup(

@@ -14,8 +14,8 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="NAME...",
-        help="humaneval, mbpp, apps, code-search-net, the-stack, or OWNER/NAME of any data set of "
-        "the hub. Without one: show what is known and what is here.",
+        help="humaneval, mbpp, apps, code-search-net, tinystories, the-stack, or OWNER/NAME of any "
+        "data set of the hub. Without one: show what is known and what is here.",
     ),
 ]
 Into = Annotated[

@@ -17,6 +17,7 @@ COMMANDS = {
     "export": "voltx_core.cli.export:export",
     "judge": "voltx_core.cli.judge:judge",
     "data": "voltx_core.cli.data:data",
+    "vincigpt": "voltx_core.cli.vincigpt:vincigpt",
     "doctor": "voltx_core.cli.doctor:doctor",
     "bench": "voltx_core.cli.bench:bench",
 }
@@ -30,6 +31,7 @@ ORDER = (
     "judge",
     "plan",
     "data",
+    "vincigpt",
     "doctor",
     "up",
     "worker",

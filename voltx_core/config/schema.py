@@ -18,6 +18,7 @@ from voltx_core.config.scaling import LanguagesConfig, ScalingConfig, SizeConfig
 from voltx_core.config.section import Count, Section
 from voltx_core.config.soft_core import SoftCoreConfig
 from voltx_core.config.translator import TranslatorConfig
+from voltx_core.config.vincigpt import VinciGPTConfig
 
 
 class VoltxConfig(Section):
@@ -37,6 +38,7 @@ class VoltxConfig(Section):
     languages: LanguagesConfig = LanguagesConfig()
     baseline: BaselineConfig = BaselineConfig()
     benchmarks: BenchmarksConfig = BenchmarksConfig()
+    vincigpt: VinciGPTConfig = VinciGPTConfig()
     judge: JudgeConfig = JudgeConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
     compute: ComputeConfig = ComputeConfig()
@@ -50,11 +52,17 @@ class VoltxConfig(Section):
                 f"translator.decoder_width ({t.decoder_width}) must be a multiple of "
                 f"translator.decoder_heads ({t.decoder_heads})"
             )
-        b = self.baseline
-        if b.width % b.heads or b.heads % b.kv_heads:
+        for name, b in (("baseline", self.baseline), ("vincigpt", self.vincigpt)):
+            if b.width % b.heads or b.heads % b.kv_heads:
+                problems.append(
+                    f"{name}.width ({b.width}) must be a multiple of {name}.heads ({b.heads}), "
+                    f"and heads of {name}.kv_heads ({b.kv_heads})"
+                )
+        v = self.vincigpt
+        if v.batch_tokens % (v.context * v.accumulation):
             problems.append(
-                f"baseline.width ({b.width}) must be a multiple of baseline.heads ({b.heads}), "
-                f"and heads of baseline.kv_heads ({b.kv_heads})"
+                f"vincigpt.batch_tokens ({v.batch_tokens}) must be a multiple of "
+                f"vincigpt.context times vincigpt.accumulation ({v.context} x {v.accumulation})"
             )
         if self.languages.decoder_width % t.decoder_heads:
             problems.append(

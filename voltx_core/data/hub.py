@@ -77,6 +77,12 @@ SETS: dict[str, HubSet] = {
         ("python/*.parquet",),
         "permissive, a licence a repository",
     ),
+    "tinystories": HubSet(
+        "roneneldan/TinyStories",
+        "f54c09fd23315a6f9c86f9dc80f725de7d8f9c64",
+        ("data/*.parquet",),
+        "CDLA-Sharing-1.0",
+    ),
     "the-stack": HubSet(
         "bigcode/the-stack-dedup",
         "17cad72c886a2858e08d4c349a00d6466f54df63",

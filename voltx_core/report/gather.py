@@ -53,6 +53,7 @@ def gather(
     finished = _time(run.get("finished_at")) or _last_sign(stages)
     overrides, scaled = _settings(config)
     facts = {key: value for key, value in run.items() if key not in RUN_KEYS}
+    known = [name for name, stage in outline.items() if not stage.get("aside")]
     return Card(
         run_id=run["run_id"],
         preset=str(config.get("preset", "")),
@@ -68,7 +69,7 @@ def gather(
         overrides=overrides,
         scaled=scaled,
         facts=facts,
-        command=command(str(config.get("preset", "")), overrides, run["stages"], list(outline)),
+        command=command(str(config.get("preset", "")), overrides, run["stages"], known),
     )
 
 

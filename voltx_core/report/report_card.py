@@ -114,6 +114,7 @@ def _outline() -> dict[str, dict[str, Any]]:
             "number": spec.number,
             "title": spec.title,
             "pool": spec.pool,
+            "aside": name in graph.ASIDE,
             "targets": [asdict(target) for target in spec.targets],
         }
         for name, spec in graph.specs().items()

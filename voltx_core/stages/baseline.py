@@ -16,6 +16,7 @@ SPEC = StageSpec(
     reads=("baseline",),
     pool="gpu",
     judges=True,
+    version=2,  # weights have other names
 )
 MODEL_FILE = "model.safetensors"
 TOKENIZER_FILE = "code_tokenizer.json"
@@ -26,13 +27,14 @@ RESAMPLES = 1_000
 def run(run: StageRun) -> StageReport:
     """Train to the FLOPs of translator and soft core, then examine greedily."""
     from voltx_core.baseline.data import documents_of, pack
-    from voltx_core.baseline.model import Shape, VinciGPT, flops_per_token, parameter_count
     from voltx_core.baseline.objective import Budget, held_out_loss, steps_within, token_loss
     from voltx_core.data.jsonl import read_problems
     from voltx_core.evaluation.pictures import draw_loss
     from voltx_core.training.loop import train
     from voltx_core.training.randomness import generator
     from voltx_core.translator.tokenizer import CodeTokenizer
+    from voltx_core.vincigpt.model import VinciGPT
+    from voltx_core.vincigpt.shape import Shape, flops_per_token, parameter_count
 
     config = run.config.baseline
     tokenizer = CodeTokenizer.load(run.inputs["tokenizer"])

@@ -154,12 +154,12 @@ def _systems(
 ) -> "list[System]":
     """Checkpoints in order of training, ablations of the final one, baselines."""
     from voltx_core.baseline.generate import write_programs
-    from voltx_core.baseline.model import VinciGPT
     from voltx_core.evaluation.examination import Sampling, System
     from voltx_core.evaluation.nearest_neighbour import NearestNeighbour
     from voltx_core.evaluation.systems import FrameWriter, ablations
     from voltx_core.soft_core.soft_core import SoftCore
     from voltx_core.stages.baseline import MODEL_FILE
+    from voltx_core.vincigpt.model import VinciGPT
 
     cores = {name: SoftCore.load(run.inputs[name], device=run.device) for name in CHECKPOINTS}
     systems = [
@@ -273,12 +273,12 @@ def _efficiency(
     translator: "Translator",
 ) -> None:
     """pass@1 on compositions per PFLOP, where the training cost is known."""
-    from voltx_core.baseline.model import VinciGPT
     from voltx_core.baseline.objective import Budget
     from voltx_core.evaluation.exams import COMPOSITIONS
     from voltx_core.evaluation.tables import Cost, compute_efficiency
     from voltx_core.soft_core.soft_core import SoftCore
     from voltx_core.stages.baseline import MODEL_FILE
+    from voltx_core.vincigpt.model import VinciGPT
 
     core = SoftCore.load(run.inputs["soft_core"])
     vinci = VinciGPT.load(run.inputs["baseline"] / MODEL_FILE)

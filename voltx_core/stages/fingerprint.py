@@ -12,7 +12,7 @@ from voltx_core.config import VoltxConfig, lookup
 from voltx_core.stages import graph
 from voltx_core.stages.contract import StageSpec
 
-LOCATIONS = ("data.directory", "data.problems", "data.corpus")
+LOCATIONS = ("data.directory", "data.problems", "data.corpus", "vincigpt.corpus.source")
 """Settings that say where something lies; ``external`` digests what lies there instead."""
 
 

@@ -25,8 +25,12 @@ MODULES: tuple[str, ...] = (
     "java",
     "rust_go",
     "benchmarks",
+    "vincigpt_corpus",
+    "vincigpt",
 )
 """Stage modules, in an order in which every stage comes after what it needs."""
+ASIDE: tuple[str, ...] = ("vincigpt_corpus", "vincigpt")
+"""Stages of a small graph of their own (flows/vincigpt.py), visited when they are named."""
 
 
 def module(name: str) -> ModuleType:
@@ -59,7 +63,7 @@ def parents(name: str) -> tuple[str, ...]:
 
 
 def select(only: Iterable[str] | None = None, until: str | None = None) -> tuple[str, ...]:
-    """Names of the stages to visit: all, some with all they need, or up to one.
+    """Names of the stages to visit: the graph of Volt X, some with all they need, or up to one.
 
     Names and numbers ("soft_core", "2.1") are both understood.
 
@@ -69,7 +73,7 @@ def select(only: Iterable[str] | None = None, until: str | None = None) -> tuple
     if until is not None:
         only = [*(only or ()), until]
     if not only:
-        return MODULES
+        return tuple(name for name in MODULES if name not in ASIDE)
     wanted: set[str] = set()
     frontier = [named(text) for text in only]
     while frontier:

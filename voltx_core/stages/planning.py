@@ -57,14 +57,14 @@ def plan(
     Args:
         config: The resolved configuration.
         artifacts: Where results are looked up.
-        stages: Names to visit (all they need must be among them); default all.
+        stages: Names to visit (all they need must be among them); default those of `voltx run`.
         force: Names that run even though they are committed.
         pinned: Fingerprints that a run has settled on already, by stage. They are looked up and
             not computed anew, so that a stage on another machine, with other packages installed,
             still finds the results of its own run.
     """
     planned: dict[str, Planned] = {}
-    for name in stages or graph.MODULES:
+    for name in stages or graph.select():
         settled = (pinned or {}).get(name)
         manifest = artifacts.manifest(name, settled) if settled else None
         if manifest is not None:

@@ -8,7 +8,7 @@ out-of-memory, evaluation, logging, and the count of arithmetic.
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ from voltx_core.training.pace import Pace
 from voltx_core.training.randomness import generator, rows_of_step
 from voltx_core.training.schedule import adamw, learning_rate
 from voltx_core.training.session import Session
-from voltx_core.training.state import Trained, TrainingState
+from voltx_core.training.state import Memory, Optimizer, Trained, TrainingState
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +56,9 @@ def train(
     optimizer: OptimizerConfig,
     accumulation: int = 1,
     evaluate: Callable[[], Mapping[str, float]] | None = None,
+    evaluate_every: int | None = None,
+    memory: Memory | None = None,
+    moved_by: Callable[[Collection[nn.Module], OptimizerConfig], Optimizer] = adamw,
 ) -> Trained:
     """Train ``modules`` for ``steps`` optimizer steps, resuming where an earlier process stopped.
 
@@ -71,21 +74,28 @@ def train(
         items: Size of the data set that rows index.
         batch: Items of one optimizer step.
         steps: Optimizer steps.
-        optimizer: AdamW and its schedule.
+        optimizer: The optimizer's settings and its schedule.
         accumulation: Micro-batches a step; doubled whenever memory runs out.
         evaluate: Called every ``compute.evaluate_every`` steps and at the end, with the modules
             in evaluation mode; what it measures is logged.
+        evaluate_every: Steps between evaluations, where a stage decides them itself.
+        memory: What evaluations remember; saved with every checkpoint.
+        moved_by: Makes the optimizer.
 
     Raises:
         Interrupted: A stop was asked for; the state was saved.
         StageError: The loss is not finite, or memory does not suffice for a single item.
     """
     compute = run.config.compute
-    adam = adamw(modules.values(), optimizer)
-    parameters = [p for group in adam.param_groups for p in group["params"]]
+    if evaluate_every is None:
+        evaluate_every = compute.evaluate_every
+    mover = moved_by(modules.values(), optimizer)
+    parameters = [p for group in mover.param_groups for p in group["params"]]
     average = Average(modules, optimizer.ema_decay) if optimizer.ema_decay else None
     trained = Trained(steps)
-    state = TrainingState(scope, dict(modules), adam, average, trained, accumulation).restore(run)
+    state = TrainingState(
+        scope, dict(modules), mover, average, trained, accumulation, memory=memory
+    ).restore(run)
     started, resumed_at = time.monotonic() - trained.seconds, state.step
     pace = Pace(scope, run.device, precision(run), batch=batch, step=state.step, steps=steps)
     _mode(modules, training=True)
@@ -104,11 +114,11 @@ def train(
                     total, scalars = _gradients(run, scope, step, rows, loss, state.accumulation)
             except Interrupted:  # the loss itself was interrupted, while it judged or waited
                 trained.seconds = time.monotonic() - started
-                adam.zero_grad(set_to_none=True)
+                mover.zero_grad(set_to_none=True)
                 state.save(run)
                 raise
             except torch.OutOfMemoryError as error:
-                adam.zero_grad(set_to_none=True)
+                mover.zero_grad(set_to_none=True)
                 state.accumulation = _halve(error, scope, rows, state.accumulation, run)
                 state.save(run)  # at once: the next start must not run out of memory again
                 continue
@@ -116,12 +126,12 @@ def train(
                 trained.flops = float(counter.get_total_flops()) * steps
             norm = nn.utils.clip_grad_norm_(parameters, optimizer.clip_norm, foreach=True)
             rate = learning_rate(optimizer, step, steps)
-            for group in adam.param_groups:
+            for group in mover.param_groups:
                 group["lr"] = rate
             # A non-finite gradient would poison the weights; the skip needs no host sync.
             _drop_unless_finite(parameters, norm)
-            adam.step()
-            adam.zero_grad(set_to_none=True)
+            mover.step()
+            mover.zero_grad(set_to_none=True)
             if average is not None:
                 average.update()
             step = state.step = step + 1
@@ -133,7 +143,7 @@ def train(
                 run.observer.metrics({f"{scope}/{k}": v for k, v in measured.items()}, step)
                 run.observer.metrics(pace.look(step, trained.flops / steps), step)
                 run.observer.progress(step, steps, "steps", scope)
-            if evaluate and _evaluation_due(compute.evaluate_every, step, steps):
+            if evaluate and _evaluation_due(evaluate_every, step, steps):
                 found = _evaluated(evaluate, modules, average)
                 run.observer.metrics({f"{scope}/{k}": v for k, v in found.items()}, step)
     trained.seconds = time.monotonic() - started

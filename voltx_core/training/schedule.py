@@ -1,7 +1,7 @@
 """Learning-rate schedule and optimizer: linear warm-up, cosine decay, AdamW."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
@@ -26,15 +26,21 @@ def learning_rate(config: OptimizerConfig, step: int, steps: int) -> float:
 
 
 def adamw(modules: Iterable[nn.Module], config: OptimizerConfig) -> torch.optim.AdamW:
-    """AdamW over all parameters; vectors (norms, biases, thresholds) are not decayed."""
-    parameters = [p for module in modules for p in module.parameters() if p.requires_grad]
+    """AdamW over all parameters of some modules; see ``adamw_of``."""
+    return adamw_of([p for m in modules for p in m.parameters() if p.requires_grad], config)
+
+
+def adamw_of(parameters: Sequence[nn.Parameter], config: OptimizerConfig) -> torch.optim.AdamW:
+    """AdamW, one kernel a step on CUDA; vectors (norms, biases, thresholds) are not decayed."""
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
+    fused = all(p.is_cuda for p in parameters)
     return torch.optim.AdamW(
         [group for group in groups if group["params"]],
         lr=config.lr,
         betas=(config.beta1, config.beta2),
-        foreach=True,
+        foreach=not fused,
+        fused=fused,
     )

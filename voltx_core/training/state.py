@@ -9,9 +9,8 @@ there is no gradient scaler either.
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Protocol, Self
 
-import torch
 from torch import Tensor, nn
 
 from voltx_core.training.average import Average
@@ -32,19 +31,39 @@ class Trained:
     """(step, loss) at every logged step."""
 
 
+class Optimizer(Protocol):
+    """What the loop and its checkpoints need of an optimizer."""
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]: ...
+    def step(self) -> Any: ...
+    def zero_grad(self, set_to_none: bool = True) -> None: ...
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None: ...
+
+
+class Memory(Protocol):
+    """What the evaluations of a run remember, saved and restored with the weights."""
+
+    def tensors(self) -> Mapping[str, Tensor]: ...
+    def meta(self) -> Mapping[str, Any]: ...
+    def recall(self, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None: ...
+
+
 @dataclass(slots=True)
 class TrainingState:
     """What is saved and restored, with the objects it lives in."""
 
     scope: str
     modules: Mapping[str, nn.Module]
-    adam: torch.optim.AdamW
+    optimizer: Optimizer
     average: Average | None
     trained: Trained
     accumulation: int
     """Micro-batches of a step."""
     step: int = 0
     """Steps done."""
+    memory: Memory | None = None
 
     def save(self, run: Session, *, wait: bool = True) -> None:
         """Write a checkpoint; see ``Checkpoints.save`` for ``wait``.
@@ -57,8 +76,10 @@ class TrainingState:
             for name, module in self.modules.items()
             for key, value in module.state_dict().items()
         }
-        for index, moments in self.adam.state_dict()["state"].items():
+        for index, moments in self.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{key}": value for key, value in moments.items()}
+        if self.memory is not None:
+            tensors |= {f"memory.{key}": value for key, value in self.memory.tensors().items()}
         updates = 0
         if self.average is not None:
             updates = self.average.updates
@@ -73,6 +94,7 @@ class TrainingState:
                 "accumulation": self.accumulation,
                 "average_updates": updates,
                 "curve": self.trained.curve,
+                "memory": dict(self.memory.meta()) if self.memory is not None else {},
             },
             wait=wait,
         )
@@ -89,11 +111,13 @@ class TrainingState:
             index, name = key.split(".", 1)
             # AdamW keeps its step counter on the CPU.
             moments.setdefault(int(index), {})[name] = value.cpu() if name == "step" else value
-        groups = self.adam.state_dict()["param_groups"]
-        self.adam.load_state_dict({"state": moments, "param_groups": groups})
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         meta = saved.meta
         if self.average is not None:
             self.average.load(_below(saved.tensors, "average."), meta["average_updates"])
+        if self.memory is not None:
+            self.memory.recall(_below(saved.tensors, "memory."), meta["memory"])
         self.step = saved.step
         self.accumulation = max(self.accumulation, meta["accumulation"])
         self.trained.seconds, self.trained.flops = meta["seconds"], meta["flops"]

@@ -6,16 +6,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from voltx_core.baseline.model import (
-    Cache,
-    Shape,
-    VinciGPT,
-    document_positions,
-    flops_per_token,
-    parameter_count,
-)
 from voltx_core.config.benchmarks import BaselineConfig
 from voltx_core.errors import DataError
+from voltx_core.vincigpt import model as architecture
+from voltx_core.vincigpt.model import (
+    Cache,
+    VinciGPT,
+    block_mask,
+    document_positions,
+    written_mask,
+)
+from voltx_core.vincigpt.shape import Shape, flops_per_token, parameter_count
 
 
 def shape(**changes) -> Shape:
@@ -39,9 +40,19 @@ def tokens(*size: int) -> torch.Tensor:
     return torch.randint(4, 128, size, generator=torch.Generator().manual_seed(2))
 
 
-@pytest.mark.parametrize("kv_heads", [1, 2, 4])
-def test_the_closed_form_counts_exactly_the_weights_there_are(kv_heads):
-    made = model(kv_heads=kv_heads)
+VARIANTS = (
+    {"kv_heads": 1},
+    {"kv_heads": 4},
+    {"activation": "relu2"},
+    {"head": 16, "qk_norm": True},
+    {"qkv_bias": True, "tied": False},
+    {"output_bias": True, "qkv_bias": True},
+)
+
+
+@pytest.mark.parametrize("changes", VARIANTS)
+def test_the_closed_form_counts_exactly_the_weights_there_are(changes):
+    made = model(**changes)
     assert parameter_count(made.shape) == sum(p.numel() for p in made.parameters())
 
 
@@ -74,6 +85,72 @@ def test_a_packed_document_gets_the_logits_it_would_get_alone():
     torch.testing.assert_close(logits[:, :7], made(first), atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(logits[:, 7:], made(second), atol=1e-5, rtol=1e-5)
     assert not torch.allclose(made(packed)[:, 7:], made(second), atol=1e-3)
+
+
+def naively(documents: torch.Tensor, window: int | None) -> torch.Tensor:
+    """Who may look at whom, from the definition."""
+    rows, length = documents.shape
+    mask = torch.zeros(rows, 1, length, length, dtype=torch.bool)
+    for row in range(rows):
+        for query in range(length):
+            for key in range(query + 1):
+                same = bool(documents[row, query] == documents[row, key])
+                mask[row, 0, query, key] = same and (window is None or query - key < window)
+    return mask
+
+
+DOCUMENTS = torch.tensor([[0] * 5 + [1] * 12 + [2] * 3, [7] * 20, list(range(20))])
+
+
+@pytest.mark.parametrize("window", [None, 4])
+def test_the_written_mask_is_the_naive_one(window):
+    assert written_mask(DOCUMENTS, 20, window).equal(naively(DOCUMENTS, window))
+
+
+def test_one_document_a_row_needs_no_mask():
+    assert written_mask(None, 20, None) is None
+    assert written_mask(None, 20, 20) is None
+    assert written_mask(None, 20, 6).equal(naively(torch.zeros(1, 20), 6))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("window", [None, 4])
+@pytest.mark.parametrize("kv_heads", [1, 4])
+def test_attention_by_blocks_equals_attention_with_the_naive_mask(kv_heads, window):
+    from torch.nn.attention.flex_attention import flex_attention
+
+    draw = torch.Generator().manual_seed(0)
+    q = torch.randn(3, 4, 20, 16, generator=draw)
+    k, v = (torch.randn(3, kv_heads, 20, 16, generator=draw) for _ in "kv")
+    mine = flex_attention(q, k, v, block_mask=block_mask(DOCUMENTS, window), enable_gqa=True)
+    mask = naively(DOCUMENTS, window)
+    theirs = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
+    torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("changes", VARIANTS)
+def test_the_whole_model_is_the_same_by_blocks(changes, monkeypatch):
+    made, ids = model(**changes), tokens(3, 20)
+    written = made(ids, documents=DOCUMENTS)
+    monkeypatch.setattr(architecture, "in_blocks", lambda _: True)
+    torch.testing.assert_close(made(ids, documents=DOCUMENTS), written, atol=1e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_a_window_hides_what_lies_further_back():
+    made, ids = model(window=3, layers=1), tokens(1, 12)
+    changed = ids.clone()
+    changed[:, 4] = 1
+    differs = (made(ids) - made(changed)).abs().amax(-1)[0] > 1e-5
+    assert differs.nonzero().flatten().tolist() == [4, 5, 6]
+
+
+@torch.no_grad()
+def test_the_last_product_can_be_left_to_the_caller():
+    made, ids = model(tied=False), tokens(2, 9)
+    known = made(ids, logits=False)
+    assert F.linear(known, made.table).equal(made(ids))
 
 
 @torch.no_grad()
@@ -111,11 +188,11 @@ def test_rotary_attention_depends_on_distance_only():
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("kv_heads", [1, 4])
-def test_reading_through_the_cache_gives_the_logits_of_reading_at_once(kv_heads):
-    made, ids = model(kv_heads=kv_heads), tokens(3, 14)
+@pytest.mark.parametrize("changes", [*VARIANTS, {"window": 4}])
+def test_reading_through_the_cache_gives_the_logits_of_reading_at_once(changes):
+    made, ids = model(**changes), tokens(3, 14)
     whole = made(ids)
-    cache = Cache(made.shape, 3, device=ids.device, dtype=torch.float32)
+    cache = Cache(made.shape, 3, 16, device=ids.device, dtype=torch.float32)
     parts = [made(ids[:, :5], cache=cache)]
     for at in range(5, 14):
         parts.append(made(ids[:, at : at + 1], positions=torch.full((3, 1), at), cache=cache))
@@ -125,11 +202,16 @@ def test_reading_through_the_cache_gives_the_logits_of_reading_at_once(kv_heads)
 @torch.no_grad()
 def test_forgetting_finished_rows_leaves_the_others_as_they_were():
     made, ids = model(), tokens(3, 9)
-    cache = Cache(made.shape, 3, device=ids.device, dtype=torch.float32)
+    cache = Cache(made.shape, 3, 16, device=ids.device, dtype=torch.float32)
     made(ids[:, :8], cache=cache)
     cache.keep(torch.tensor([0, 2]))
     last = made(ids[[0, 2], 8:], positions=torch.full((2, 1), 8), cache=cache)
     torch.testing.assert_close(last[:, 0], made(ids)[[0, 2], 8], atol=1e-4, rtol=1e-4)
+
+
+def test_squared_relu_has_the_weights_of_swiglu():
+    gated = parameter_count(Shape.of(BaselineConfig(), 512))
+    assert parameter_count(Shape.of(BaselineConfig(), 512, activation="relu2")) == gated
 
 
 def test_equal_seeds_give_equal_weights():
