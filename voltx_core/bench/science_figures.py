@@ -40,6 +40,7 @@ class Source:
         variant: Whose.
         stage: Which stage's report.
         metric: A metric of it; or else
+        timings: two of its timings, of which the first is a share of the second; or else
         frame: a frame of its table of pass rates, ``baseline`` for that of the transformer.
         exam: The rows of which exam.
     """
@@ -47,6 +48,7 @@ class Source:
     variant: str
     stage: str
     metric: str | None = None
+    timings: tuple[str, str] | None = None
     frame: str | None = None
     exam: str = EXAM
 
@@ -58,9 +60,13 @@ class Source:
         if self.metric is not None:
             value = report["metrics"].get(self.metric)
             return None if value is None else Score(value)
+        if self.timings is not None:
+            part, whole = (report["timings_s"].get(name) for name in self.timings)
+            return Score(part / whole) if whole else None
         return _pass_rate(report, self.exam, self.frame)
 
 
+_BESIDE = "judge.beside_training"
 SOURCES: dict[str, Source] = {
     "pass_at_1_soft_core": Source("soft_core", "soft_core", frame="rar"),
     "pass_at_1_one_shot": Source("soft_core", "soft_core", frame="one_shot"),
@@ -80,7 +86,8 @@ SOURCES: dict[str, Source] = {
     "ece_rlvf": Source("aligned", "rlvf", metric="ece"),
     "safety_fn": Source("hard_core", "safety", metric="false_negatives"),
     "safety_fp": Source("hard_core", "safety", metric="false_positives"),
-    "judge_wait_share": Source("aligned", "rlvf", metric="judge_wait_share"),
+    "judge_wait_share": Source("aligned", "rlvf", timings=("judge.waited_for", _BESIDE)),
+    "judge_busy_share": Source("aligned", "rlvf", timings=("judge.executing", _BESIDE)),
 }
 """Every figure but those of the ablations, which are ``pass_at_1_<variant>``."""
 
@@ -189,7 +196,7 @@ def figures(
 def _absent(work: Work, source: Source, seed: int) -> str:
     if (source.variant, seed) not in work.cells:
         return f"--variants leaves out {source.variant}"
-    what = source.metric or f"the frame {source.frame}"
+    what = source.metric or (source.timings or [f"the frame {source.frame}"])[0]
     return f"the report of {source.stage} with seed {seed} has no {what}"
 
 
