@@ -127,7 +127,7 @@ def _print_tables(
             table.add_row(f"{variant.name}: {variant.title}", f"not run: {why}", "", "", "0")
             continue
         also, _ = spread(work, own(variant, "heldout"), seeds)
-        gap, _ = difference(work, here, own(VARIANTS["soft_core"], "compositions"), seeds)
+        gap = difference(work, here, own(VARIANTS["soft_core"], "compositions"), seeds)
         table.add_row(
             f"{variant.name}: {variant.title}",
             _shown(found),

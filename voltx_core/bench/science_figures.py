@@ -162,10 +162,8 @@ def spread(work: Work, source: Source, seeds: Sequence[int]) -> tuple[Spread | N
     return (Spread.of(scores) if scores else None), why
 
 
-def difference(
-    work: Work, one: Source, other: Source, seeds: Sequence[int]
-) -> tuple[Spread | None, int]:
-    """One figure minus another, seed by seed, and how many seeds have both."""
+def difference(work: Work, one: Source, other: Source, seeds: Sequence[int]) -> Spread | None:
+    """One figure minus another, seed by seed, over the seeds that have both."""
     pairs = [
         (a, b)
         for seed in seeds
@@ -173,7 +171,7 @@ def difference(
         and (b := other.score(work.reports(other.variant, seed))) is not None
     ]
     gaps = [Score(a.value - b.value) for a, b in pairs]
-    return (Spread.of(gaps) if gaps else None), len(gaps)
+    return Spread.of(gaps) if gaps else None
 
 
 def figures(
