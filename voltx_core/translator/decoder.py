@@ -2,8 +2,7 @@
 
 A causal transformer whose every block cross-attends to the slots. It is trained on slots, because
 slots are what it is run on: a decoder trained on per-token features of the code it reproduces
-collapses when it meets a frame. It may also read the words of the query, through a gate that
-starts closed.
+collapses when it meets a frame. It may also read the words of the query.
 """
 
 from typing import NamedTuple
@@ -146,8 +145,9 @@ class Memory(NamedTuple):
 class _Block(nn.Module):
     """Causal self-attention, cross-attention to slots and words, feed-forward; pre-norm residual.
 
-    What is read in the query's words passes a gate, tanh(g) with g = 0 at first (Alayrac et al.
-    2022): writing begins with the frame alone.
+    What is read in the query's words passes a gate that each token opens for itself. Writing
+    begins with the frame alone: the projection behind the gate starts at zero, and not the gate
+    itself, which would then hear nothing but noise and stay shut.
     """
 
     def __init__(self, width: int, heads: int, query_features: bool) -> None:
@@ -166,7 +166,8 @@ class _Block(nn.Module):
             self.words_q = nn.Linear(width, width, bias=False)
             self.words_kv = nn.Linear(width, 2 * width, bias=False)
             self.words_out = nn.Linear(width, width, bias=False)
-            self.words_gate = nn.Parameter(torch.zeros(1))
+            self.words_gate = nn.Linear(width, 1)
+            nn.init.zeros_(self.words_out.weight)
 
     def forward(
         self,
@@ -193,7 +194,8 @@ class _Block(nn.Module):
         q = self._split(self.words_q(self.words_norm(x)))
         k, v = (self._split(t) for t in self.words_kv(words.features).chunk(2, -1))
         read = F.scaled_dot_product_attention(q, k, v, attn_mask=words.allowed)
-        return torch.tanh(self.words_gate) * self.words_out(self._merge(read)) * words.shown
+        opened = torch.sigmoid(self.words_gate(x))  # [B, L, 1]
+        return opened * self.words_out(self._merge(read)) * words.shown
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # [B, heads, L, H / heads]
