@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from voltx_core.bench.science_figures import (
@@ -198,6 +199,22 @@ def test_a_small_bench_fills_its_figures_and_goes_on_where_it_was_interrupted(tm
         assert values[name] is not None
         assert report["samples"][name]["values"] == [values[name]]
     assert "aligned" in why["pass_at_1_rlvf"]
+
+
+@pytest.mark.integration
+def test_a_killed_bench_leaves_no_process_behind(tmp_path) -> None:
+    killed = subprocess.Popen(
+        bench(tmp_path, "--variants", "soft_core"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not (hosts := psutil.Process(killed.pid).children()):
+        time.sleep(0.1)
+    killed.kill()
+    killed.wait()
+    gone, alive = psutil.wait_procs(hosts, timeout=120)
+    assert not alive
+    assert gone
 
 
 @pytest.mark.integration

@@ -1,13 +1,14 @@
 """One stage in a process of its own: ``python -m ...science_host FOLDER RUN STAGE CONFIG``.
 
-CONFIG is the resolved configuration as JSON. SIGTERM and SIGINT make it save its progress and
-leave. The report of the stage is the one line on stdout.
+CONFIG is the resolved configuration as JSON. SIGTERM, SIGINT and the end of whoever holds the other
+end of stdin make it save its progress and leave. The report of the stage is the one line on stdout.
 """
 
 import json
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
 from voltx_core.config import VoltxConfig
@@ -32,6 +33,7 @@ def main() -> int:
     stop = StopFlag()
     for wish in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wish, lambda number, _: stop.set(signal.Signals(number).name))
+    threading.Thread(target=_outlive_nobody, args=(stop,), daemon=True).start()
     config = VoltxConfig.model_validate_json(settings)
     try:
         finished = execute(stage, config, workspace(Path(folder)), run_id=run_id, stop=stop)
@@ -43,6 +45,13 @@ def main() -> int:
         return FAILED
     print(json.dumps(finished.report), file=answers, flush=True)
     return 0
+
+
+def _outlive_nobody(stop: StopFlag) -> None:
+    """Stop when the bench is gone, however it ended: the kernel closes its end of the pipe."""
+    while os.read(0, 1):
+        pass
+    stop.set("the bench has ended")
 
 
 if __name__ == "__main__":

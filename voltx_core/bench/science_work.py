@@ -178,7 +178,7 @@ class _Running:
         command = [str(folder), run_id, job.stage, job.config.model_dump_json()]
         self.process = subprocess.Popen(
             [sys.executable, "-m", HOST, *command],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # never written to: it closes when the bench ends
             stdout=self._said,
             stderr=self._errors,
             start_new_session=True,  # Ctrl-C reaches the bench, which asks each stage in turn
@@ -197,6 +197,8 @@ class _Running:
         self.close()
 
     def close(self) -> None:
+        assert self.process.stdin
+        self.process.stdin.close()
         self._said.close()
         self._errors.close()
 
