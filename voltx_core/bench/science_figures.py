@@ -194,7 +194,9 @@ def figures(
 def _absent(work: Work, source: Source, seed: int) -> str:
     if (source.variant, seed) not in work.cells:
         return f"--variants leaves out {source.variant}"
-    what = source.metric or (source.timings or [f"the frame {source.frame}"])[0]
+    if source.stage not in work.reports(source.variant, seed):
+        return f"{source.stage} with seed {seed} has not run"
+    what = source.metric or (source.timings or [f"frame {source.frame!r}"])[0]
     return f"the report of {source.stage} with seed {seed} has no {what}"
 
 

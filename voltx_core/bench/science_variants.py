@@ -113,6 +113,11 @@ VARIANTS: dict[str, Variant] = {
             overrides={"soft_core.curriculum": "source"},
         ),
         Variant(
+            name="query_words",
+            title="the decoder also reads the query's words",
+            overrides={"translator.query_features": True},
+        ),
+        Variant(
             name="no_frame_noise",
             title="decoder trained on frames without noise",
             overrides={"translator.slot_noise": 0.0},
