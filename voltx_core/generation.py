@@ -187,7 +187,11 @@ class Generator:
         routes = self.router.route(frame.gist())
         trajectory = self.core.solve(veto(frame, asked))
         written = self.translator.write(
-            trajectory.frame, temperature=temperature, top_p=top_p, generator=generator
+            trajectory.frame,
+            self.translator.asked(queries),
+            temperature=temperature,
+            top_p=top_p,
+            generator=generator,
         )
         reviews = self._reviews(asked, written)
         budget = self.core.config.rar_budget

@@ -5,6 +5,7 @@ import torch
 
 from voltx_core.alignment.policy_gradient import (
     leave_one_out,
+    log_likelihood,
     reinforce_loss,
     sample_attempts,
     sampled_ids,
@@ -66,15 +67,10 @@ def attempt(parts, texts: list[str], k: int, seed: int):
 
 def loss_of(parts, query, attempts, rewards):
     core, translator = parts
-    return reinforce_loss(
-        core,
-        translator,
-        query,
-        attempts,
-        rewards,
-        temperature=TEMPERATURE,
-        unrolled_steps=2,
+    likelihood = log_likelihood(
+        core, translator, query, attempts, temperature=TEMPERATURE, unrolled_steps=2
     )
+    return reinforce_loss(likelihood, rewards)
 
 
 def test_the_probabilities_are_those_of_the_policy_that_sampled(parts) -> None:

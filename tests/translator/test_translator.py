@@ -116,6 +116,49 @@ def test_training_on_a_few_pairs_lowers_the_loss(objective: str) -> None:
     assert losses[-1] < 0.5 * losses[0]
 
 
+@pytest.fixture(scope="module")
+def reading() -> Translator:
+    """A translator whose decoder reads the query's words, trained until it uses them."""
+    tokenizer = CodeTokenizer.train(CODES + QUERIES, 300)
+    config = CONFIG.model_copy(update={"query_features": True, "query_features_dropout": 0.5})
+    torch.manual_seed(0)
+    made = Translator.create(tokenizer, config)
+    pairs = PairSet(tokenizer, QUERIES, CODES, config)
+    adam = torch.optim.AdamW([*made.encoder.parameters(), *made.decoder.parameters()], lr=3e-3)
+    for step in range(20):
+        loss, _ = translator_loss(
+            made.encoder, made.decoder, pairs, torch.arange(8), config,
+            torch.Generator().manual_seed(step), "cpu",
+        )  # fmt: skip
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    for module in (made.encoder, made.decoder):
+        module.eval().requires_grad_(False)
+    return made
+
+
+def test_words_change_what_is_written_and_hidden_words_do_not(reading: Translator) -> None:
+    frame, ids = reading.encode(CODES), reading.targets(CODES)
+    asked = reading.asked(QUERIES)
+    assert asked is not None
+    alone = reading.log_probabilities(frame, ids)
+    assert not torch.allclose(reading.log_probabilities(frame, ids, asked), alone, atol=1e-3)
+    hidden = asked.hide(torch.ones(8, dtype=torch.bool))
+    assert torch.allclose(reading.log_probabilities(frame, ids, hidden), alone, atol=1e-5)
+
+
+def test_the_cached_decoder_reads_the_same_words(reading: Translator) -> None:
+    frame, asked = reading.encode(CODES), reading.asked(QUERIES)
+    ids, scores = sample(reading.decoder, frame, asked, bos=BOS, eos=EOS)
+    started = torch.cat([torch.full((len(ids), 1), BOS), ids], 1)
+    assert torch.allclose(reading.log_probabilities(frame, started, asked), scores, atol=1e-4)
+
+
+def test_a_decoder_that_reads_no_words_is_given_none(translator: Translator) -> None:
+    assert translator.asked(QUERIES) is None
+
+
 def test_a_saved_translator_writes_the_same_code(translator: Translator, tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("t.json", "e.safetensors", "d.safetensors")]
     translator.save(*paths, CONFIG)

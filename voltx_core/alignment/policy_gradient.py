@@ -7,7 +7,7 @@ through the decoder into the frame and through the unrolled steps into the field
 Source: Williams 1992 (REINFORCE); Kool et al. 2019 (leave-one-out baseline).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 from voltx_core.frame import TensorFrame
 from voltx_core.soft_core.rar import Trajectory, advance
 from voltx_core.soft_core.soft_core import SoftCore
+from voltx_core.translator.encoder import QueryFeatures
 from voltx_core.translator.translator import Translator, Written
 
 
@@ -26,11 +27,9 @@ class Attempts:
     written: list[Written]
     trajectory: Trajectory
     """How the whole loop moved, one a problem."""
+    asked: QueryFeatures | None
+    """What the decoder read of each problem's query."""
     k: int
-
-
-Rewards = Callable[[Attempts], Tensor]
-"""Executes attempts; returns ``[B, k]`` rewards, NaN where excluded."""
 
 
 def unroll(core: SoftCore, query: TensorFrame, steps: int) -> TensorFrame:
@@ -69,6 +68,7 @@ def sample_attempts(
     core: SoftCore,
     translator: Translator,
     query: TensorFrame,
+    asked: QueryFeatures | None = None,
     *,
     k: int,
     temperature: float,
@@ -84,39 +84,52 @@ def sample_attempts(
         trajectory = core.solve(query)
         rows = torch.arange(len(query), device=query.slots.device).repeat_interleave(k)
         written = translator.write(
-            unroll(core, query, unrolled_steps)[rows], temperature=temperature, generator=generator
+            unroll(core, query, unrolled_steps)[rows],
+            asked.rows(rows) if asked else None,
+            temperature=temperature,
+            generator=generator,
         )
-    return Attempts(written, trajectory, k)
+    return Attempts(written, trajectory, asked, k)
 
 
-def reinforce_loss(
+def log_likelihood(
     core: SoftCore,
     translator: Translator,
     query: TensorFrame,
     attempts: Attempts,
-    rewards: Tensor,
     *,
     temperature: float,
     unrolled_steps: int,
 ) -> Tensor:
-    """-E[advantage · log p(program)], normalised by program length.
+    """Mean log-probability a token of each attempt under the policy, ``[B, k]``; differentiable.
+
+    It needs no reward, so it is computed while the attempts are executed.
 
     Args:
         core: The policy.
         translator: Frozen.
         query: B frames.
         attempts: What was sampled.
-        rewards: ``[B, k]``; NaN where excluded.
         temperature: What they were sampled at.
         unrolled_steps: RAR steps that gradients flow through.
     """
     frame = unroll(core, query, unrolled_steps)
     rows = torch.arange(len(query), device=frame.slots.device).repeat_interleave(attempts.k)
     ids = sampled_ids(attempts.written).to(frame.slots.device)
-    log_p = translator.log_probabilities(frame[rows], ids, temperature=temperature)  # [B·k, L]
+    asked = attempts.asked.rows(rows) if attempts.asked else None
+    log_p = translator.log_probabilities(frame[rows], ids, asked, temperature=temperature)
     length = (ids[:, 1:] != 0).sum(1).clamp(min=1)
-    advantage = leave_one_out(rewards).flatten().to(ids.device)
-    return -(advantage * log_p.sum(1) / length).mean()
+    return (log_p.sum(1) / length).view(-1, attempts.k)
+
+
+def reinforce_loss(likelihood: Tensor, rewards: Tensor) -> Tensor:
+    """-E[advantage · log p(program)], normalised by program length.
+
+    Args:
+        likelihood: ``[B, k]`` of ``log_likelihood``.
+        rewards: ``[B, k]``; NaN where excluded.
+    """
+    return -(leave_one_out(rewards).to(likelihood.device) * likelihood).mean()
 
 
 def sampled_ids(written: Sequence[Written]) -> Tensor:

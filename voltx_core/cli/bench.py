@@ -9,6 +9,7 @@ BENCHES: dict[str, str] = {
     "codebook": "voltx_core.bench.codebook:codebook",
     "corpus": "voltx_core.bench.corpus:corpus",
     "judge": "voltx_core.bench.judge:judge",
+    "science": "voltx_core.bench.science:science",
     "store": "voltx_core.bench.store:store",
     "vincigpt": "voltx_core.bench.vincigpt:vincigpt",
 }

@@ -44,6 +44,12 @@ class TranslatorConfig(Section):
     corpus_weight: Share = 1.0
     """How much writing a mined function counts beside writing a solution. 0 leaves mined pairs to
     contrast and roles: a small decoder that must hold real functions forgets the problems."""
+    query_features: bool = False
+    """The decoder also reads the words of the query, by gated cross-attention to the encoder's
+    features of each token: they inform what is written and do not replace the frame."""
+    query_features_dropout: Share = 0.7
+    """Share of the training texts that must be written from the frame alone, so that the decoder
+    does not learn to do without it."""
     steps: Positive = 20_000
     batch: Positive = 128
     optimizer: OptimizerConfig = OptimizerConfig(lr=5e-4)

@@ -141,7 +141,8 @@ def examine(
     Raises:
         Interrupted: A stop was asked for; finished variants are saved.
     """
-    query = translator.encode([p.query for p in problems])
+    queries = [p.query for p in problems]
+    query, asked = translator.encode(queries), translator.asked(queries)
     solved = all(p.solution for p in problems)
     truth = translator.encode([p.solution for p in problems]) if solved else None
     results: dict[Variant, Examined] = {}
@@ -159,7 +160,7 @@ def examine(
                 written = [Written(*program) for program in programs]
                 verdicts = [verdict_of(p.id, row) for p, row in zip(problems, rows, strict=True)]
             else:
-                written = translator.write(frame)
+                written = translator.write(frame, asked)
                 codes = [program.text for program in written]
                 verdicts = judge_codes(judge, run.config, problems, codes, run.stop)
                 pieces.add(

@@ -40,10 +40,12 @@ class FrameWriter:
 
     def write(self, problems: Sequence[Problem], sampling: Sampling) -> list[str]:
         frame = self.frame(problems)
+        queries = [problem.query for problem in problems]
         programs: list[str] = []
         for start in range(0, len(problems), BATCH):
             written = self._translator.write(
                 frame[start : start + BATCH],
+                self._translator.asked(queries[start : start + BATCH]),
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
                 generator=sampling.generator,

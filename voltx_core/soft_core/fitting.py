@@ -35,12 +35,14 @@ class FrameSet:
     Attributes:
         query, solution: N frames each.
         targets: ``<bos> solution <eos>`` ids ``[N, L]``.
+        asked: Token ids of the queries ``[N, Lq]``, padded with 0.
         problems: What they were encoded from.
     """
 
     query: TensorFrame
     solution: TensorFrame
     targets: Tensor
+    asked: Tensor
     problems: tuple[Problem, ...]
 
     def __len__(self) -> int:
@@ -61,7 +63,20 @@ class FrameSet:
             translator.encode([p.query for p in fitting], poll=poll),
             translator.encode([p.solution for p in fitting], poll=poll),
             translator.targets([p.solution for p in fitting]),
+            translator.tokenizer.encode([p.query for p in fitting], translator.encoder.max_tokens)[
+                0
+            ],
             tuple(fitting),
+        )
+
+    def __getitem__(self, rows: Tensor) -> "FrameSet":
+        """Some of the problems, such as those of a batch."""
+        return FrameSet(
+            self.query[rows],
+            self.solution[rows],
+            self.targets[rows],
+            self.asked[rows],
+            tuple(self.problems[n] for n in rows.tolist()),
         )
 
     def stage(self, number: int, curriculum: str) -> Tensor:
@@ -99,16 +114,8 @@ def fit(
         optimizer = config.optimizer.model_copy(update={"lr": config.optimizer.lr * rate})
 
         def loss(batch, rows=rows):  # type: ignore[no-untyped-def]
-            chosen = rows[batch.rows]
-            return soft_core_loss(
-                core,
-                translator,
-                frames.query[chosen],
-                frames.solution[chosen],
-                frames.targets[chosen],
-                config,
-                batch.generator,
-            )
+            chosen = frames[rows[batch.rows]]
+            return soft_core_loss(core, translator, chosen, config, batch.generator)
 
         results.append(
             train(

@@ -7,6 +7,8 @@ cosine to the solution's slots, and cross-entropy of the solution's tokens throu
 decoder, because frames that are close in cosine can decode differently.
 """
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,15 +22,16 @@ from voltx_core.soft_core.soft_core import SoftCore
 from voltx_core.translator.objective import add_slot_noise, reconstruction_loss
 from voltx_core.translator.translator import Translator
 
+if TYPE_CHECKING:
+    from voltx_core.soft_core.fitting import FrameSet
+
 STEP_SIZES = (0.25, 0.5, 1.0)
 
 
 def soft_core_loss(
     core: SoftCore,
     translator: Translator,
-    query: TensorFrame,
-    solution: TensorFrame,
-    targets: Tensor,
+    lesson: "FrameSet",
     config: SoftCoreConfig,
     generator: torch.Generator,
 ) -> tuple[Tensor, dict[str, Tensor]]:
@@ -37,8 +40,7 @@ def soft_core_loss(
     Args:
         core: What is trained.
         translator: Frozen; its decoder grades the predicted frames.
-        query, solution: B frames each.
-        targets: ``<bos> code <eos>`` ids ``[B, L]``.
+        lesson: B problems as frames.
         config: Weights and the method.
         generator: Draws of this step.
 
@@ -46,6 +48,7 @@ def soft_core_loss(
         The loss, and: ``cosine`` to the target, ``relative`` squared error of the displacement
         (divided by that of predicting no movement), ``cross_entropy``, ``entropy``, ``sigma``.
     """
+    query, solution = lesson.query, lesson.solution
     if config.objective == "drift":
         return _drift_loss(core, query, solution, generator)
     if config.query_noise:
@@ -59,7 +62,12 @@ def soft_core_loss(
     loss = config.cosine_weight * (1 - cosine) + config.entropy_weight * spread + active
     graded = max(1, round(config.decoder_share * len(end)))
     written = TensorFrame.of(end[:graded], solution.mask[:graded])
-    cross_entropy = reconstruction_loss(translator.decoder, written, targets[:graded])
+    cross_entropy = reconstruction_loss(
+        translator.decoder,
+        written,
+        lesson.targets[:graded],
+        asked=translator.asked_ids(lesson.asked[:graded]),
+    )
     if config.decoder_weight:
         loss = loss + config.decoder_weight * cross_entropy
     return loss, {

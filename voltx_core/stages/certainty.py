@@ -178,12 +178,14 @@ def _solve_chunk(
     from voltx_core.hard_core.certainty import features
     from voltx_core.training.randomness import generator
 
-    query = translator.encode([problem.query for problem in problems])
+    queries = [problem.query for problem in problems]
+    query, asked = translator.encode(queries), translator.asked(queries)
     with torch.no_grad():
         trajectory = core.solve(query)
-        greedy = translator.write(trajectory.frame)
+        greedy = translator.write(trajectory.frame, asked)
         sampled = translator.write(
             trajectory.frame,
+            asked,
             temperature=TEMPERATURE,
             generator=generator(run.config.seed, "certainty", "sample", start),
         )

@@ -19,17 +19,22 @@ SPEC = StageSpec(
     pool="gpu",
     judges=True,
     targets=(Target("humaneval_pass@1", ">", 0.25, "HumanEval pass@1"),),
+    version=2,  # executes while it computes: samples are drawn first
 )
 
 
 def run(run: StageRun) -> StageReport:
     import torch
 
-    from voltx_core.alignment.policy_gradient import reinforce_loss, sample_attempts
+    from voltx_core.alignment.policy_gradient import (
+        log_likelihood,
+        reinforce_loss,
+        sample_attempts,
+    )
     from voltx_core.alignment.rewards import pass_rate_reward
     from voltx_core.data.jsonl import read_problems
-    from voltx_core.evaluation.frames import configured_limits, judge_codes, open_judge
-    from voltx_core.judge import CalibratedLimits
+    from voltx_core.evaluation.frames import open_judge
+    from voltx_core.evaluation.underway import Underway
     from voltx_core.soft_core.fitting import FrameSet
     from voltx_core.soft_core.flow_matching import soft_core_loss
     from voltx_core.soft_core.soft_core import SoftCore
@@ -41,43 +46,36 @@ def run(run: StageRun) -> StageReport:
     core = SoftCore.load(run.inputs["soft_core"], device=run.device)
     problems = list(read_problems(run.inputs["problems"] / "train.jsonl"))
     frames = FrameSet.of(translator, problems, run.stop.check)
-    with open_judge(run.config) as judge:
-        limits = CalibratedLimits(judge, configured_limits(run.config))
+    with open_judge(run.config) as judge, Underway(run, judge) as underway:
 
         def loss(batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-            query = frames.query[batch.rows]
-            flow, parts = soft_core_loss(
-                core,
-                translator,
-                query,
-                frames.solution[batch.rows],
-                frames.targets[batch.rows],
-                run.config.soft_core,
-                batch.generator,
-            )
+            lesson = frames[batch.rows]
             attempts = sample_attempts(
                 core,
                 translator,
-                query,
+                lesson.query,
+                translator.asked_ids(lesson.asked),
                 k=config.samples,
                 temperature=config.temperature,
                 unrolled_steps=config.unrolled_steps,
                 generator=batch.generator,
             )
-            asked = [frames.problems[n] for n in batch.rows.tolist() for _ in range(attempts.k)]
-            verdicts = judge_codes(
-                judge, run.config, asked, [w.text for w in attempts.written], run.stop, limits
+            asked = [problem for problem in lesson.problems for _ in range(attempts.k)]
+            underway.begin(asked, [w.text for w in attempts.written])
+            flow, parts = soft_core_loss(
+                core, translator, lesson, run.config.soft_core, batch.generator
             )
-            rewards = torch.tensor([pass_rate_reward(v) for v in verdicts]).view(-1, attempts.k)
-            policy = reinforce_loss(
+            likelihood = log_likelihood(
                 core,
                 translator,
-                query,
+                lesson.query,
                 attempts,
-                rewards,
                 temperature=config.temperature,
                 unrolled_steps=config.unrolled_steps,
             )
+            verdicts = underway.verdicts()
+            rewards = torch.tensor([pass_rate_reward(v) for v in verdicts]).view(-1, attempts.k)
+            policy = reinforce_loss(likelihood, rewards)
             passed = torch.tensor([float(v.passed) for v in verdicts]).mean()
             return config.flow_weight * flow + config.reinforce_weight * policy, {
                 "cosine": parts["cosine"],
@@ -100,6 +98,7 @@ def run(run: StageRun) -> StageReport:
         report.flops = trained.flops
         report.timings_s["training"] = trained.seconds
         report.counts["programs executed"] = config.steps * config.batch * config.samples
+        report.timings_s |= underway.timings_s()
         measure_core(run, translator, core, judge, report, variants=("rar", "one_shot"))
         measure_exam(run, translator, core, judge, report, "humaneval")
     return report

@@ -225,7 +225,8 @@ def _examine(
             if title == "RAR loop":
                 suffix = "" if suite == "heldout" else f"_{suite}"
                 report.metrics[f"{language}_pass@1{suffix}"] = rows[-1]["pass@1"]
-        codes = [written.text for written in translator.write(reached)]
+        asked = translator.asked([p.query for p in python])
+        codes = [written.text for written in translator.write(reached, asked)]
         verdicts = judged(python, codes)
         rows.append(_row(suite, "Python, same tasks", "RAR loop", python, verdicts))
     report.tables[f"{TITLES[language]}: pass@1 on the same tasks"] = rows

@@ -53,7 +53,7 @@ SPEC = StageSpec(
         Target("ece", "<", 0.06, "expected calibration error after RLVF"),
         Target("apps_pass@1", ">", 0.15, "APPS pass@1"),
     ),
-    version=3,  # self-play draws by attempt
+    version=4,  # executes while it computes: samples are drawn first
 )
 
 
@@ -182,59 +182,55 @@ def _reinforce(
 ) -> None:
     import torch
 
-    from voltx_core.alignment.policy_gradient import reinforce_loss, sample_attempts
+    from voltx_core.alignment.policy_gradient import (
+        log_likelihood,
+        reinforce_loss,
+        sample_attempts,
+    )
     from voltx_core.alignment.rewards import overconfident_share, verified_reward
-    from voltx_core.evaluation.frames import configured_limits, judge_codes
-    from voltx_core.judge import CalibratedLimits
+    from voltx_core.evaluation.underway import Underway
     from voltx_core.soft_core.flow_matching import soft_core_loss
     from voltx_core.training.loop import Batch, train
 
     config = run.config.alignment.rlvf
-    limits = CalibratedLimits(judge, configured_limits(run.config))
 
     def loss(batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        query = frames.query[batch.rows]
+        lesson = frames[batch.rows]
         attempts = sample_attempts(
             core,
             translator,
-            query,
+            lesson.query,
+            translator.asked_ids(lesson.asked),
             k=config.samples,
             temperature=config.temperature,
             unrolled_steps=config.unrolled_steps,
             generator=batch.generator,
         )
+        asked = [problem for problem in lesson.problems for _ in range(attempts.k)]
+        underway.begin(asked, [w.text for w in attempts.written])
+        # From here on the judge works beside: what needs no verdict comes first.
         gammas = feedback.gammas(attempts, core.config.rar_budget)
         safe = feedback.safe(attempts)
-        asked = [frames.problems[n] for n in batch.rows.tolist() for _ in range(attempts.k)]
-        verdicts = judge_codes(
-            judge, run.config, asked, [w.text for w in attempts.written], run.stop, limits
+        likelihood = log_likelihood(
+            core,
+            translator,
+            lesson.query,
+            attempts,
+            temperature=config.temperature,
+            unrolled_steps=config.unrolled_steps,
         )
+        flow, parts = soft_core_loss(
+            core, translator, lesson, run.config.soft_core, batch.generator
+        )
+        verdicts = underway.verdicts()
         rewards = torch.tensor(
             [
                 verified_reward(verdict, float(gamma), safe=ok, config=config.reward)
                 for verdict, gamma, ok in zip(verdicts, gammas, safe, strict=True)
             ]
         ).view(-1, attempts.k)
-        policy = reinforce_loss(
-            core,
-            translator,
-            query,
-            attempts,
-            rewards,
-            temperature=config.temperature,
-            unrolled_steps=config.unrolled_steps,
-        )
-        flow, parts = soft_core_loss(
-            core,
-            translator,
-            query,
-            frames.solution[batch.rows],
-            frames.targets[batch.rows],
-            run.config.soft_core,
-            batch.generator,
-        )
         wrong = overconfident_share(verdicts, gammas.tolist(), config.reward.certain)
-        return policy + config.flow_weight * flow, {
+        return reinforce_loss(likelihood, rewards) + config.flow_weight * flow, {
             "reward": rewards.nanmean(),
             "excluded": rewards.isnan().float().mean(),
             "passed": torch.tensor([float(v.passed) for v in verdicts]).mean(),
@@ -243,20 +239,22 @@ def _reinforce(
             "cosine": parts["cosine"],
         }
 
-    trained = train(
-        run,
-        scope="rlvf",
-        modules={"core": core},
-        loss=loss,
-        items=len(frames),
-        batch=config.batch,
-        steps=config.steps,
-        optimizer=config.optimizer,
-    )
+    with Underway(run, judge) as underway:
+        trained = train(
+            run,
+            scope="rlvf",
+            modules={"core": core},
+            loss=loss,
+            items=len(frames),
+            batch=config.batch,
+            steps=config.steps,
+            optimizer=config.optimizer,
+        )
     core.eval()
     report.flops = trained.flops
     report.timings_s["training"] = trained.seconds
     report.counts["programs executed"] = config.steps * config.batch * config.samples
+    report.timings_s |= underway.timings_s()
     report.notes.append(f"Rewards: {config.reward.kind}.")
 
 

@@ -66,19 +66,15 @@ def run(run: StageRun) -> StageReport:
         def loss(
             batch: Batch, core: SoftCore = core, teacher: SoftCore = teacher
         ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-            asked = frames.query[batch.rows]
+            lesson = frames[batch.rows]
             flow, parts = soft_core_loss(
-                core,
-                translator,
-                asked,
-                frames.solution[batch.rows],
-                frames.targets[batch.rows],
-                run.config.soft_core,
-                batch.generator,
+                core, translator, lesson, run.config.soft_core, batch.generator
             )
             logged = {"cosine": parts["cosine"]}
             if config.method == "distill":
-                taught = teacher_loss(core, teacher, asked, run.config.soft_core, batch.generator)
+                taught = teacher_loss(
+                    core, teacher, lesson.query, run.config.soft_core, batch.generator
+                )
                 flow, logged["teacher"] = flow + config.distillation_weight * taught, taught
             return flow, logged
 

@@ -130,10 +130,11 @@ def _replay(
     from voltx_core.alignment.sleep import Replay
     from voltx_core.evaluation.verdicts import LastingVerdicts
 
-    query = translator.encode([p.query for p in problems])
+    queries = [p.query for p in problems]
+    query = translator.encode(queries)
     with torch.no_grad():
         reached = core.solve(query).frame
-    codes = [written.text for written in translator.write(reached)]
+    codes = [written.text for written in translator.write(reached, translator.asked(queries))]
     verdicts = LastingVerdicts(run, judge, "replay")(problems, codes)
     return Replay(query, reached, torch.tensor([pass_rate_reward(v) for v in verdicts]))
 
@@ -164,13 +165,7 @@ def _consolidate(
 
     def loss(batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         total, parts = soft_core_loss(
-            core,
-            translator,
-            frames.query[batch.rows],
-            frames.solution[batch.rows],
-            frames.targets[batch.rows],
-            run.config.soft_core,
-            batch.generator,
+            core, translator, frames[batch.rows], run.config.soft_core, batch.generator
         )
         logged = {"cosine": parts["cosine"]}
         if len(good):

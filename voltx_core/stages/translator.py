@@ -250,7 +250,8 @@ def _evaluate(run: StageRun, translator: "Translator", report: StageReport) -> N
             info_nce(code.gist()[:most], query.gist()[:most], run.config.translator.temperature)
         )
         targets = pairs.targets.to(run.device)
-        logits = translator.decoder(code.slots, code.mask, targets[:, :-1])
+        asked = translator.asked([p.query for p in problems])
+        logits = translator.decoder(code.slots, code.mask, targets[:, :-1], asked)
         real = targets[:, 1:] != 0
         right = (logits.argmax(-1) == targets[:, 1:]) & real
     report.metrics["token_accuracy"] = float(right.sum() / real.sum())

@@ -18,6 +18,23 @@ ACTIVE_MASS = 0.05
 """A slot is active when the tokens give its role more than this share of one token."""
 
 
+class QueryFeatures(NamedTuple):
+    """What a query's tokens contribute, before they are pooled into slots."""
+
+    tokens: Tensor
+    """``[B, L, W]``"""
+    mask: Tensor
+    """``[B, L]``, True on real tokens; a row without any is a query that is not shown."""
+
+    def rows(self, chosen: Tensor) -> "QueryFeatures":
+        """The features of some rows."""
+        return QueryFeatures(self.tokens[chosen], self.mask[chosen])
+
+    def hide(self, hidden: Tensor) -> "QueryFeatures":
+        """The same, with nothing to read in the rows where ``hidden`` ``[B]`` is True."""
+        return QueryFeatures(self.tokens, self.mask & ~hidden.unsqueeze(1))
+
+
 class Encoded(NamedTuple):
     """What the encoder makes of a batch of texts."""
 

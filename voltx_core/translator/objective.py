@@ -9,7 +9,7 @@ from torch import Tensor
 from voltx_core.config.translator import TranslatorConfig
 from voltx_core.frame import SLOTS, TensorFrame, normalise
 from voltx_core.translator.decoder import SlotDecoder
-from voltx_core.translator.encoder import CodeEncoder
+from voltx_core.translator.encoder import CodeEncoder, QueryFeatures
 from voltx_core.translator.roles import LABELLED, UNLABELLED, label_tokens
 from voltx_core.translator.tokenizer import PAD, CodeTokenizer
 
@@ -88,7 +88,8 @@ def translator_loss(
     """
     ids, mask = _trim(pairs.codes[rows], pairs.code_mask[rows], device)
     code = encoder(ids, mask)
-    query = encoder(*_trim(pairs.queries[rows], pairs.query_mask[rows], device))
+    asked_ids, asked_mask = _trim(pairs.queries[rows], pairs.query_mask[rows], device)
+    query = encoder(asked_ids, asked_mask)
     contrast = info_nce(code.frame.gist(), query.frame.gist(), config.temperature)
     labels = pairs.roles[rows][:, : ids.shape[1]].to(device)
     role = _role_loss(code.role_logits, labels)
@@ -100,11 +101,17 @@ def translator_loss(
         frame = choose(asked.to(device), query.frame, frame)
     noisy = add_slot_noise(frame, config.slot_noise, generator)
     written = (pairs.weights[rows] > 0).nonzero().squeeze(1)
+    asked = None
+    if decoder.query_features:
+        hidden = torch.rand(len(rows), generator=generator) < config.query_features_dropout
+        asked = QueryFeatures(query.tokens, asked_mask).hide(hidden.to(device))
+        asked = asked.rows(written.to(device))
     reconstruction = reconstruction_loss(
         decoder,
         noisy[written.to(device)],
         pairs.targets[rows[written]],
         pairs.weights[rows[written]],
+        asked,
     )
     if config.objective == "contrastive":
         loss = 0.8 * contrast + 0.2 * role + reconstruction
@@ -127,7 +134,11 @@ def choose(first: Tensor, a: TensorFrame, b: TensorFrame) -> TensorFrame:
 
 
 def reconstruction_loss(
-    decoder: SlotDecoder, frame: TensorFrame, targets: Tensor, weights: Tensor | None = None
+    decoder: SlotDecoder,
+    frame: TensorFrame,
+    targets: Tensor,
+    weights: Tensor | None = None,
+    asked: QueryFeatures | None = None,
 ) -> Tensor:
     """Mean cross-entropy of a text's tokens given a frame.
 
@@ -136,9 +147,10 @@ def reconstruction_loss(
         frame: B frames.
         targets: ``<bos> ... <eos>`` ids ``[B, L]``, padded with 0.
         weights: ``[B]`` weight of each text's tokens; all equal by default.
+        asked: Words of the B queries, for a decoder that reads them.
     """
     targets = targets[:, : int((targets != PAD).sum(1).max())].to(frame.slots.device)
-    logits = decoder(frame.slots, frame.mask, targets[:, :-1]).float()
+    logits = decoder(frame.slots, frame.mask, targets[:, :-1], asked).float()
     wanted = targets[:, 1:]
     loss = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none")
     weight = (wanted != PAD).to(loss.dtype)

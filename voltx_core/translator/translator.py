@@ -12,8 +12,8 @@ from voltx_core.config.translator import TranslatorConfig
 from voltx_core.errors import DataError
 from voltx_core.frame import TensorFrame
 from voltx_core.translator.decoder import SlotDecoder, sample
-from voltx_core.translator.encoder import CodeEncoder
-from voltx_core.translator.tokenizer import BOS, EOS, CodeTokenizer
+from voltx_core.translator.encoder import CodeEncoder, QueryFeatures
+from voltx_core.translator.tokenizer import BOS, EOS, PAD, CodeTokenizer
 from voltx_core.weights import load_into, load_weights, save_weights
 
 
@@ -58,6 +58,7 @@ class Translator:
                 blocks=config.decoder_blocks,
                 heads=config.decoder_heads,
                 max_tokens=config.decoder_tokens,
+                query_features=config.query_features,
             ),
             device=device,
         )
@@ -127,9 +128,27 @@ class Translator:
         back[torch.tensor(order)] = torch.arange(len(order))
         return TensorFrame.cat(frames)[back.to(self.device)]
 
+    def asked(self, texts: Sequence[str]) -> QueryFeatures | None:
+        """What the decoder reads of queries beside their frame; None if it reads nothing."""
+        if not self.decoder.query_features:
+            return None
+        return self.asked_ids(self.tokenizer.encode(texts, self.encoder.max_tokens)[0])
+
+    @torch.no_grad()
+    def asked_ids(self, ids: Tensor) -> QueryFeatures | None:
+        """The same of queries that are token ids already, ``[B, L]`` padded with 0."""
+        if not self.decoder.query_features:
+            return None
+        ids = ids.to(self.device)
+        mask = ids != PAD
+        length = max(1, int(mask.sum(1).max()))
+        ids, mask = ids[:, :length], mask[:, :length]
+        return QueryFeatures(self.encoder(ids, mask).tokens, mask)
+
     def write(
         self,
         frame: TensorFrame,
+        asked: QueryFeatures | None = None,
         *,
         temperature: float = 0.0,
         top_p: float = 1.0,
@@ -139,6 +158,7 @@ class Translator:
         ids, scores = sample(
             self.decoder,
             frame,
+            asked,
             bos=BOS,
             eos=EOS,
             temperature=temperature,
@@ -156,14 +176,19 @@ class Translator:
         return ids.to(self.device)
 
     def log_probabilities(
-        self, frame: TensorFrame, ids: Tensor, *, temperature: float = 1.0
+        self,
+        frame: TensorFrame,
+        ids: Tensor,
+        asked: QueryFeatures | None = None,
+        *,
+        temperature: float = 1.0,
     ) -> Tensor:
         """Log-probability of each next token, ``[B, L - 1]``, 0 on padding.
 
         Differentiable in the frame; ``ids`` ``[B, L]`` as ``targets`` gives them; ``temperature``
         is the one that samples were drawn at.
         """
-        logits = self.decoder(frame.slots, frame.mask, ids[:, :-1])
+        logits = self.decoder(frame.slots, frame.mask, ids[:, :-1], asked)
         log_p = (
             (logits.float() / temperature).log_softmax(-1).gather(2, ids[:, 1:, None]).squeeze(2)
         )
