@@ -100,12 +100,14 @@ def translator_loss(
         frame = choose(asked.to(device), query.frame, frame)
     noisy = add_slot_noise(frame, config.slot_noise, generator)
     written = (pairs.weights[rows] > 0).nonzero().squeeze(1)
-    reconstruction = reconstruction_loss(
-        decoder,
-        noisy[written.to(device)],
-        pairs.targets[rows[written]],
-        pairs.weights[rows[written]],
-    )
+    reconstruction = torch.zeros((), device=device)
+    if len(written):
+        reconstruction = reconstruction_loss(
+            decoder,
+            noisy[written.to(device)],
+            pairs.targets[rows[written]],
+            pairs.weights[rows[written]],
+        )
     if config.objective == "contrastive":
         loss = 0.8 * contrast + 0.2 * role + reconstruction
     else:
