@@ -4,21 +4,19 @@ The encoder, its objective and the loop are those of stage 1.1; what is set here
 asked for: contrast alone instead of reconstruction with a little contrast.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from voltx_core.bench.functions import Functions, Questions
-from voltx_core.bench.session import BenchSession
+from voltx_core.bench.session import BenchSession, steps_within
 from voltx_core.config import VoltxConfig
 from voltx_core.evaluation.retrieval import bag_scores, bm25_scores, retrieval_metrics
-from voltx_core.training.loop import Batch, autocast, train
-from voltx_core.training.randomness import generator, seeded
+from voltx_core.training.loop import Batch, train
+from voltx_core.training.randomness import seeded
 from voltx_core.translator.objective import PairSet, info_nce, translator_loss
 from voltx_core.translator.tokenizer import CodeTokenizer
 from voltx_core.translator.translator import Translator
@@ -26,7 +24,6 @@ from voltx_core.translator.translator import Translator
 CONTRAST_BATCH = 128
 """Rows of the contrastive loss that is reported: chance is ln 128 = 4.85."""
 SCOPE = "encoder"
-TIMED_STEPS = 6
 CUT = 2_000
 """Characters of a function that the tokenizer learns from."""
 
@@ -96,7 +93,8 @@ def train_encoder(
 
     steps = settings.steps
     if minutes is not None:
-        steps = max(1, int(60 * minutes / _seconds_a_step(session, loss, len(docs))))
+        steps = steps_within(session, minutes, loss, items=len(docs), batch=settings.batch)
+        translator.encoder.zero_grad()
     trained = train(
         session,
         scope=SCOPE,
@@ -169,17 +167,3 @@ def _watch(translator: Translator, functions: Functions) -> dict[str, float]:
     codes = translator.encode([pair.code for pair in functions.pool]).gist()
     found = retrieval_metrics((docs @ codes.T).double().cpu().numpy())
     return {"pool_mrr": found["mrr"]}
-
-
-def _seconds_a_step(session: BenchSession, loss: Callable[[Batch], Any], items: int) -> float:
-    """Pace of a few steps, forward and backward, whose gradients are thrown away."""
-    settings, began = session.config.translator, 0.0
-    source = generator(session.config.seed, SCOPE, "pace")
-    for step in range(TIMED_STEPS):
-        if step == TIMED_STEPS // 2:
-            began = time.monotonic()
-        rows = torch.randint(items, (settings.batch,), generator=source)
-        with autocast(session):
-            value, _ = loss(Batch(step, rows, source))
-        value.backward()
-    return (time.monotonic() - began) / (TIMED_STEPS - TIMED_STEPS // 2)

@@ -6,13 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
 from voltx_core.config import VoltxConfig
 from voltx_core.training.checkpoint import Checkpoints
+from voltx_core.training.loop import Batch, Loss, autocast
+from voltx_core.training.randomness import generator
 from voltx_core.training.session import StopFlag
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+TIMED_STEPS = 6
 NEVER_S = 1e9
 LOOK_S = 20.0
 """Least seconds between two lines of progress where there is no terminal."""
@@ -60,3 +65,19 @@ class BenchSession:
     ) -> "BenchSession":
         """A session whose only checkpoint, the last one, goes to ``folder``."""
         return cls(config, device, Checkpoints(folder, interval_s=NEVER_S), Console(say))
+
+
+def steps_within(
+    session: BenchSession, minutes: float, loss: Loss, *, items: int, batch: int
+) -> int:
+    """Steps that fit into so many minutes at the pace of a few, whose gradients are discarded."""
+    source, began = generator(session.config.seed, "pace"), 0.0
+    for step in range(TIMED_STEPS):
+        if step == TIMED_STEPS // 2:
+            began = time.monotonic()
+        rows = torch.randint(items, (batch,), generator=source)
+        with autocast(session):
+            value, _ = loss(Batch(step, rows, source))
+        value.backward()
+    pace = (time.monotonic() - began) / (TIMED_STEPS - TIMED_STEPS // 2)
+    return max(1, int(60 * minutes / pace))

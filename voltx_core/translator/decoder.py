@@ -65,9 +65,12 @@ class SlotDecoder(nn.Module):
         Returns:
             Logits of the next token, ``[B, L, V]``.
         """
-        memory = self.memory(slots)
+        return self.read(self.memory(slots), slot_mask, ids)
+
+    def read(self, memory: Tensor, mask: Tensor, ids: Tensor) -> Tensor:
+        """Teacher-forced logits ``[B, L, V]`` from a memory ``[B, M, H]`` with mask ``[B, M]``."""
         x = self._embed(ids, 0)
-        allowed = _allowed(slot_mask)
+        allowed = _allowed(mask)
         for block in self.blocks:
             x, _ = block(x, memory, allowed, None)
         return self._logits(x)

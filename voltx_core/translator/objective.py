@@ -140,9 +140,18 @@ def reconstruction_loss(
         weights: ``[B]`` weight of each text's tokens; all equal by default.
     """
     targets = targets[:, : int((targets != PAD).sum(1).max())].to(frame.slots.device)
-    logits = decoder(frame.slots, frame.mask, targets[:, :-1]).float()
-    wanted = targets[:, 1:]
-    loss = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none")
+    return writing_loss(decoder(frame.slots, frame.mask, targets[:, :-1]), targets[:, 1:], weights)
+
+
+def writing_loss(logits: Tensor, wanted: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean cross-entropy of the tokens ``wanted`` ``[B, L]``, padding left out.
+
+    Args:
+        logits: ``[B, L, V]``.
+        wanted: Next tokens, padded with 0.
+        weights: ``[B]`` weight of each text's tokens; all equal by default.
+    """
+    loss = F.cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), reduction="none")
     weight = (wanted != PAD).to(loss.dtype)
     if weights is not None:
         weight = weight * weights.to(weight).unsqueeze(1)
