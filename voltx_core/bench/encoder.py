@@ -29,10 +29,9 @@ SIZES: dict[str, dict[str, Any]] = {
     "laptop": {
         "translator.vocabulary": 16_384,
         "translator.encoder_tokens": 160,
-        "translator.slot_width": 256,
-        "translator.batch": 256,
-        "translator.steps": 1_500,
-        "compute.precision": "bfloat16",
+        "translator.slot_width": 512,
+        "translator.batch": 128,
+        "translator.steps": 2_000,
         "compute.log_every": 20,
     },
     "plan": {},

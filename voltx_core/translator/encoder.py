@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from voltx_core.config.translator import TranslatorConfig
 from voltx_core.frame import SLOTS, TensorFrame
-from voltx_core.translator.lexicon import Lexicon
+from voltx_core.translator.lexicon import BESIDE, Lexicon
 
 KERNELS = (3, 5, 7)
 ACTIVE_MASS = 0.05
@@ -51,6 +51,10 @@ class CodeEncoder(nn.Module):
         self.lexicon = Lexicon(vocabulary, config.slot_width) if config.lexicon else None
         nn.init.normal_(self.embedding.weight, std=0.3)
         nn.init.normal_(self.position, std=0.1)
+        if self.lexicon is not None:
+            with torch.no_grad():
+                self.embed_head.weight *= BESIDE
+                self.embed_head.bias *= BESIDE
 
     def forward(self, ids: Tensor, mask: Tensor) -> Encoded:
         """Encode token ids ``[B, L]`` with mask ``[B, L]`` (True on real tokens)."""

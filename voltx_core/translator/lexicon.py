@@ -14,6 +14,11 @@ from torch import Tensor, nn
 
 from voltx_core.translator.tokenizer import PAD, CodeTokenizer
 
+SPREAD = 2.0
+"""Standard deviation of an untrained vector's numbers: training then refines what the words say
+rather than overwriting it (a tenth of this was learned away in a few hundred steps)."""
+BESIDE = 0.1
+"""What the head beside an untrained lexicon is scaled by: words begin as the louder part."""
 TEXTS_AT_ONCE = 2_000
 TOKENS_OF_A_TEXT = 256
 """What of a text is looked at to find out how rare its words are."""
@@ -32,7 +37,7 @@ class Lexicon(nn.Module):
     def __init__(self, vocabulary: int, width: int) -> None:
         super().__init__()
         self.words = nn.Embedding(vocabulary, width)
-        nn.init.normal_(self.words.weight, std=width**-0.5)
+        nn.init.normal_(self.words.weight, std=SPREAD)
         self.register_buffer("spelling", torch.arange(vocabulary))
 
     def forward(self, ids: Tensor) -> Tensor:
