@@ -7,7 +7,7 @@ import textwrap
 import pytest
 
 from voltx_core.data.harvest import harvest_sources
-from voltx_core.data.pairs import mine_file, mine_pairs
+from voltx_core.data.pairs import held_out, mine_file, mine_pairs, without_docstring
 from voltx_core.data.source_file import SourceFile
 
 MODULE = '''
@@ -116,3 +116,21 @@ def test_pairs_of_real_sources_parse_are_one_function_and_hide_their_docstring()
         assert function.name == pair.name.rpartition(".")[2]
         assert len(pair.docstring.split()) >= 3
         assert pair.docstring not in inspect.cleandoc(ast.get_docstring(function) or "")
+
+
+def test_a_function_loses_its_docstring_and_nothing_else():
+    whole = 'def f(a):\r\n        """Say what.\n\n        More."""\n        # why\n        return a'
+    assert without_docstring(whole) == "def f(a):\n        # why\n        return a\n"
+    assert without_docstring("def f(a):\n    return a") == "def f(a):\n    return a"
+
+
+@pytest.mark.parametrize("code", ["def f(:", "x = 1", "def f(): pass\ndef g(): pass", ""])
+def test_what_is_no_single_function_has_no_docstring_to_lose(code):
+    assert without_docstring(code) is None
+
+
+def test_a_module_of_the_standard_library_is_on_the_side_of_its_name():
+    names = [f"package{n}" for n in range(2_000)]
+    apart = [name for name in names if held_out(name)]
+    assert 0.05 < len(apart) / len(names) < 0.15
+    assert all(held_out(f"stdlib.{name}") for name in apart)

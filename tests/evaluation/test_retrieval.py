@@ -36,3 +36,9 @@ def test_bm25_agrees_with_its_formula() -> None:
     length = 1.5 * (1 - 0.75 + 0.75 * 3 / 2.5)
     assert found[0, 0] == pytest.approx(rarity * 2 * 2.5 / (2 + length))
     assert found[0, 1] == 0.0
+
+
+def test_the_right_answer_may_stand_in_any_column() -> None:
+    scores = np.array([[0.1, 0.9, 0.5], [0.2, 0.3, 0.9]])
+    assert ranks(scores, np.array([1, 1])).tolist() == [1, 2]
+    assert retrieval_metrics(scores, np.array([2, 2]))["mrr"] == pytest.approx(0.75)

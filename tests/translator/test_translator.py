@@ -167,3 +167,15 @@ def test_a_saved_translator_writes_the_same_code(translator: Translator, tmp_pat
     assert torch.equal(frame.slots, translator.encode(QUERIES).slots)
     assert [w.text for w in again.write(frame)] == [w.text for w in translator.write(frame)]
     assert frame.slots.shape == (8, SLOTS, again.width)
+
+
+def test_codes_that_need_not_be_written_leave_the_decoder_alone(translator: Translator) -> None:
+    config = CONFIG.model_copy(update={"objective": "contrastive"})
+    pairs = PairSet(translator.tokenizer, QUERIES, CODES, config, weights=torch.zeros(len(CODES)))
+    made = Translator.create(translator.tokenizer, config)
+    rows, source = torch.arange(len(CODES)), torch.Generator().manual_seed(0)
+    loss, parts = translator_loss(made.encoder, made.decoder, pairs, rows, config, source, "cpu")
+    loss.backward()
+    assert float(parts["reconstruction"]) == 0
+    assert all(p.grad is None for p in made.decoder.parameters())
+    assert made.encoder.embed_head.weight.grad.abs().max() > 0

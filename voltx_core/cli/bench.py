@@ -8,6 +8,8 @@ from voltx_core.cli.discovery import CommandGroup
 BENCHES: dict[str, str] = {
     "codebook": "voltx_core.bench.codebook:codebook",
     "corpus": "voltx_core.bench.corpus:corpus",
+    "decoder": "voltx_core.bench.decoder:decoder",
+    "encoder": "voltx_core.bench.encoder:encoder",
     "judge": "voltx_core.bench.judge:judge",
     "science": "voltx_core.bench.science:science",
     "store": "voltx_core.bench.store:store",

@@ -5,6 +5,7 @@ copy.
 """
 
 import ast
+import hashlib
 import inspect
 import re
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ LEAST_DOC_WORDS = 3
 MOST_DOC_CHARACTERS = 1_000
 LEAST_CODE_BYTES = 40
 MOST_CODE_BYTES = 4_000
+HELD_OUT_OF_256 = 26
+"""Packages kept apart, of 256."""
 
 WORD = re.compile(r"[A-Za-z]{2,}")
 FIELD_OR_RULE = re.compile(
@@ -86,6 +89,28 @@ def mine_pairs(
             FunctionPair(code=code, docstring=docstring, name=name, package=package, path=path)
         )
     return pairs
+
+
+def without_docstring(code: str) -> str | None:
+    """A single function without its docstring; itself when it has none.
+
+    None when it is no Python function, or cannot be cut.
+    """
+    text = code.replace("\r\n", "\n").replace("\r", "\n")
+    tree = parse_python(text)
+    if tree is None or len(tree.body) != 1 or not isinstance(tree.body[0], Function):
+        return None
+    node = tree.body[0]
+    return text if ast.get_docstring(node) is None else _without_docstring(node, text.split("\n"))
+
+
+def held_out(package: str) -> bool:
+    """Whether a package is kept apart, as a tenth of all is: decided by its name alone.
+
+    A standard library's module counts by its own name, so ``stdlib.json`` goes with ``json``.
+    """
+    name = package.split(".")[-1]
+    return hashlib.sha256(name.encode()).digest()[0] < HELD_OUT_OF_256
 
 
 def _functions(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple[str, Function]]:

@@ -8,19 +8,25 @@ from numpy.typing import NDArray
 K1, B = 1.5, 0.75
 
 
-def ranks(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+def ranks(
+    scores: NDArray[np.float64], answers: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
     """Rank of the right answer of each query, from 1; ties count against it.
 
     Args:
-        scores: ``[N, N]``, row = query, column = candidate, the right one on the diagonal.
+        scores: ``[Q, C]``, row = query, column = candidate.
+        answers: Column of the right candidate of each query; without it, the diagonal.
     """
-    right = np.diagonal(scores)[:, None]
+    rows = np.arange(len(scores))
+    right = scores[rows, rows if answers is None else answers][:, None]
     return np.asarray((scores >= right).sum(axis=1), dtype=np.int64)
 
 
-def retrieval_metrics(scores: NDArray[np.float64]) -> dict[str, float]:
-    """Mean reciprocal rank, recall@1 and recall@10."""
-    place = ranks(scores)
+def retrieval_metrics(
+    scores: NDArray[np.float64], answers: NDArray[np.int64] | None = None
+) -> dict[str, float]:
+    """Mean reciprocal rank, recall@1 and recall@10; arguments as for ``ranks``."""
+    place = ranks(scores, answers)
     return {
         "mrr": float((1 / place).mean()),
         "recall@1": float((place <= 1).mean()),
@@ -35,14 +41,16 @@ def bm25_scores(queries: Sequence[str], documents: Sequence[str]) -> NDArray[np.
     that keeps frequent terms from counting negatively.
     """
     vectorizer = _words()
-    counts = vectorizer.fit_transform(documents).toarray().astype(float)  # [D, T]
-    wanted = vectorizer.transform(queries).toarray() > 0  # [Q, T]
-    length = counts.sum(1, keepdims=True)
-    containing = (counts > 0).sum(0)
+    counts = vectorizer.fit_transform(documents).astype(float)  # [D, T], sparse
+    wanted = (vectorizer.transform(queries) > 0).astype(float)  # [Q, T]
+    length = np.asarray(counts.sum(1)).ravel()
+    containing = np.bincount(counts.indices, minlength=counts.shape[1])
     rarity = np.log(1 + (len(documents) - containing + 0.5) / (containing + 0.5))
     norm = K1 * (1 - B + B * length / max(length.mean(), 1e-9))
-    weights = rarity * counts * (K1 + 1) / (counts + norm)
-    return np.asarray(wanted.astype(float) @ weights.T)
+    of_document = np.repeat(norm, np.diff(counts.indptr))
+    weights = counts.copy()
+    weights.data = rarity[counts.indices] * counts.data * (K1 + 1) / (counts.data + of_document)
+    return np.asarray((wanted @ weights.T).toarray())
 
 
 def bag_scores(queries: Sequence[str], documents: Sequence[str]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ k-means stand beside the result, on the same vectors.
 
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,16 +58,18 @@ def run(run: StageRun) -> StageReport:
     import torch
 
     from voltx_core.hard_core.codebook import Codebook
+    from voltx_core.hard_core.examples import examples
     from voltx_core.hard_core.kmeans import cluster
-    from voltx_core.hard_core.slots import slot_vectors
+    from voltx_core.hard_core.slots import SlotVectors, slot_vectors
     from voltx_core.stages.soft_core import load_translator
     from voltx_core.training.randomness import generator
 
     config, report = run.config.codebook, StageReport()
     total = sum(1 for _ in _texts(run.inputs["corpus"], run.inputs["problems"]))
     clock = time.monotonic()
+    translator = load_translator(run)
     found = slot_vectors(
-        load_translator(run),
+        translator,
         _texts(run.inputs["corpus"], run.inputs["problems"]),
         checkpoints=run.checkpoints,
         stop=run.stop,
@@ -75,6 +78,7 @@ def run(run: StageRun) -> StageReport:
     report.timings_s["encoding"] = time.monotonic() - clock
     apart = found.owners % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
     held_out, vectors = found.vectors[apart], found.vectors[~apart]
+    near = SlotVectors(vectors[:MEASURED], found.owners[~apart][:MEASURED])
     if len(vectors) > config.vectors:
         draw = generator(run.config.seed, "codebook", "sample")
         vectors = vectors[torch.randperm(len(vectors), generator=draw)[: config.vectors]]
@@ -122,6 +126,13 @@ def run(run: StageRun) -> StageReport:
     ]
     _measure(run, codebook, vectors, held_out, report)
     _draw(run, codebook, clustering, vectors)
+    shown = examples(
+        translator,
+        codebook,
+        near,
+        _texts(run.inputs["corpus"], run.inputs["problems"]),
+    )
+    report.tables["entries and the code nearest to them"] = [asdict(example) for example in shown]
     return report
 
 

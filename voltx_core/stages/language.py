@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from voltx_core.frame import TensorFrame
     from voltx_core.judge import Judge, Verdict
     from voltx_core.soft_core.soft_core import SoftCore
+    from voltx_core.translator.tokenizer import CodeTokenizer
     from voltx_core.translator.translator import Translator
 
 TITLES: "dict[Language, str]" = {
@@ -28,6 +29,8 @@ TITLES: "dict[Language, str]" = {
 }
 PROMISED: "dict[Language, float]" = {"javascript": 0.25, "java": 0.25, "rust": 0.2, "go": 0.2}
 """The plan's MultiPL-E pass@1."""
+LABELLED = 200
+"""Programs whose roles are counted for the report."""
 
 
 def language_spec(number: str, name: str, languages: "tuple[Language, ...]") -> StageSpec:
@@ -112,6 +115,7 @@ def _teach_one(
             max_tokens=config.decoder_tokens,
         )
     decoder.to(run.device)
+    _describe_roles(tokenizer, language, [p.solution for p in problems[:LABELLED]], report)
     targets, _ = tokenizer.encode(
         [p.solution for p in problems], config.decoder_tokens, bos_eos=True
     )
@@ -148,6 +152,18 @@ def _teach_one(
     }
     speaker = Translator(tokenizer, translator.encoder, decoder, device=run.device)
     _examine(run, language, translator, speaker, core, judge, report)
+
+
+def _describe_roles(
+    tokenizer: "CodeTokenizer", language: "Language", codes: list[str], report: StageReport
+) -> None:
+    """How often each role occurs in programs of the language."""
+    from voltx_core.translator.roles import distribution, label_tokens
+
+    labels = label_tokens(tokenizer, codes, max(tokenizer.lengths(codes)), language)
+    report.tables[f"{TITLES[language]}: role labels"] = [
+        {"role": role, "share": share} for role, share in distribution(labels).items()
+    ]
 
 
 def _parallel_problems(

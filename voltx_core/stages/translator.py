@@ -48,11 +48,15 @@ SPEC = StageSpec(
 )
 POOL = 1_000
 """Candidates of the retrieval evaluation."""
+SHOWN_LINES = 12
+"""Longest function whose roles are drawn."""
 LABELLED_AT_ONCE = 256
 """Programs whose roles are labelled between two looks at the clock: a fraction of a second."""
 
 
 def run(run: StageRun) -> StageReport:
+    from itertools import chain
+
     from voltx_core.data.jsonl import read_jsonl, read_problems
     from voltx_core.training.loop import train
     from voltx_core.training.randomness import seeded
@@ -66,7 +70,11 @@ def run(run: StageRun) -> StageReport:
     texts = _tokenizer_texts(problems, run.inputs["corpus"], config)
     tokenizer = learn_tokenizer(run, "tokenizer", texts, config.vocabulary)
     with seeded(run.config.seed, "translator", "init"):
-        translator = Translator.create(tokenizer, config, device=run.device)
+        words = chain(
+            (text for p in problems for text in (p.query, p.solution)),
+            (text for pair in learn for text in (pair["doc"], pair["code"])),
+        )
+        translator = Translator.create(tokenizer, config, texts=words, device=run.device)
     material, generated = _material(run, translator, problems, learn)
     report.counts |= {
         "vocabulary": tokenizer.vocabulary,
@@ -103,7 +111,8 @@ def run(run: StageRun) -> StageReport:
     report.timings_s["training"] = trained.seconds
     _evaluate(run, translator, report)
     _retrieve(translator, held_out, report)
-    _describe_roles(material, generated, report)
+    _describe_roles(run, translator, material, generated, held_out, report)
+    _draw_summaries(run, translator, held_out)
     return report
 
 
@@ -141,14 +150,10 @@ class _Mixture:
 
 def _by_package(pairs: list[dict[str, str]]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
     """A tenth of the packages is held out: no package is on both sides."""
-    import hashlib
+    from voltx_core.data.pairs import held_out
 
-    learn: list[dict[str, str]] = []
-    held_out: list[dict[str, str]] = []
-    for pair in pairs:
-        digest = hashlib.sha256(pair["package"].split(".")[-1].encode()).digest()
-        (held_out if digest[0] < 26 else learn).append(pair)
-    return learn, held_out[:POOL]
+    learn = [pair for pair in pairs if not held_out(pair["package"])]
+    return learn, [pair for pair in pairs if held_out(pair["package"])][:POOL]
 
 
 def _tokenizer_texts(problems: "list[Problem]", corpus: Path, config: Any) -> Any:
@@ -285,17 +290,62 @@ def _retrieve(translator: "Translator", pool: list[dict[str, str]], report: Stag
         report.metrics["mrr_over_bm25"] = contenders["encoder"]["mrr"] / contenders["BM25"]["mrr"]
 
 
-def _describe_roles(material: "PairSet", generated: int, report: StageReport) -> None:
-    from voltx_core.translator.roles import distribution
+def _describe_roles(
+    run: StageRun,
+    translator: "Translator",
+    material: "PairSet",
+    generated: int,
+    pool: list[dict[str, str]],
+    report: StageReport,
+) -> None:
+    """Roles as labelled and as the encoder gives them, in numbers and in a few programs."""
+    from voltx_core.data.jsonl import read_problems
+    from voltx_core.translator.pictures import draw_roles
+    from voltx_core.translator.roles import LABELLED, distribution, label_tokens
 
     shares = {
         "problems": distribution(material.roles[:generated]),
         "functions": distribution(material.roles[generated:]),
     }
+    problems = list(read_problems(run.inputs["problems"] / "validation.jsonl"))
+    solutions = [p.solution for p in problems]
+    given = translator.roles(solutions)
+    labels = label_tokens(translator.tokenizer, solutions, given.shape[1])
+    labelled = labels >= 0
+    guessed = translator.roles(solutions, among=LABELLED)
+    report.metrics["role_accuracy"] = float((guessed == labels)[labelled].float().mean())
     report.tables["role labels"] = [
         {"role": role, **{name: found[role] for name, found in shares.items()}}
         for role in shares["problems"]
     ]
+    fitting = [
+        pair["code"]
+        for pair in pool
+        if pair["code"].count("\n") <= SHOWN_LINES
+        and translator.tokenizer.lengths([pair["code"]])[0] <= translator.encoder.max_tokens
+    ]
+    shown = solutions[:2] + fitting[:3]
+    path = run.figure("roles")
+    draw_roles(shares, [(code, translator.paint(code)) for code in shown], path)
+    run.observer.figure("roles", path)
+
+
+def _draw_summaries(run: StageRun, translator: "Translator", pool: list[dict[str, str]]) -> None:
+    """Held-out problems and functions in the plane."""
+    from voltx_core.data.jsonl import read_problems
+    from voltx_core.translator.pictures import draw_summaries
+
+    problems = list(read_problems(run.inputs["problems"] / "validation.jsonl"))
+    texts = {
+        "queries": [p.query for p in problems],
+        "solutions": [p.solution for p in problems],
+        "docstrings": [p["doc"] for p in pool],
+        "functions": [p["code"] for p in pool],
+    }
+    gists = {name: translator.encode(each).gist() for name, each in texts.items() if each}
+    path = run.figure("summaries")
+    draw_summaries(gists, path, title="Summaries of held-out texts, principal plane")
+    run.observer.figure("summaries", path)
 
 
 def _size(module: Any) -> int:

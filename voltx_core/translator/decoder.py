@@ -80,7 +80,10 @@ class SlotDecoder(nn.Module):
         Returns:
             Logits of the next token, ``[B, L, V]``.
         """
-        memory = self.memory(slots, slot_mask, asked)
+        return self.read(self.memory(slots, slot_mask, asked), ids)
+
+    def read(self, memory: "Memory", ids: Tensor) -> Tensor:
+        """Teacher-forced logits ``[B, L, V]`` of ``ids`` ``[B, L]``, whatever the memory is of."""
         x = self._embed(ids, 0)
         for block in self.blocks:
             x, _ = block(x, memory, None)
@@ -94,8 +97,8 @@ class SlotDecoder(nn.Module):
         words = None
         if self.query_in is not None and asked is not None:
             shown = asked.mask.any(1)
-            words = Words(self.query_in(asked.tokens), _allowed(asked.mask), shown[:, None, None])
-        return Memory(frame, _allowed(slot_mask), words)
+            words = Words(self.query_in(asked.tokens), attendable(asked.mask), shown[:, None, None])
+        return Memory(frame, attendable(slot_mask), words)
 
     def step(
         self,
@@ -205,7 +208,7 @@ class _Block(nn.Module):
         return x.transpose(1, 2).flatten(2)
 
 
-def _allowed(mask: Tensor) -> Tensor:
+def attendable(mask: Tensor) -> Tensor:
     """Attention mask; a row without anything attends to all of its zeros."""
     empty = ~mask.any(1, keepdim=True)
     return (mask | empty)[:, None, None, :]

@@ -2,7 +2,7 @@
 
 Residual pre-norm convolutions of kernel 3, 5, 7 read local syntax; every token then says which of
 the 16 roles it plays and what it contributes, and slot r is the role-weighted mean of the
-contributions.
+contributions. With a lexicon, a word contributes what it means by itself, too.
 """
 
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from voltx_core.config.translator import TranslatorConfig
 from voltx_core.frame import SLOTS, TensorFrame
+from voltx_core.translator.lexicon import BESIDE, Lexicon
 
 KERNELS = (3, 5, 7)
 ACTIVE_MASS = 0.05
@@ -64,8 +65,13 @@ class CodeEncoder(nn.Module):
         self.norm = nn.RMSNorm(width)
         self.role_head = nn.Linear(width, SLOTS)
         self.embed_head = nn.Linear(width, config.slot_width)
+        self.lexicon = Lexicon(vocabulary, config.slot_width) if config.lexicon else None
         nn.init.normal_(self.embedding.weight, std=0.3)
         nn.init.normal_(self.position, std=0.1)
+        if self.lexicon is not None:
+            with torch.no_grad():
+                self.embed_head.weight *= BESIDE
+                self.embed_head.bias *= BESIDE
 
     def forward(self, ids: Tensor, mask: Tensor) -> Encoded:
         """Encode token ids ``[B, L]`` with mask ``[B, L]`` (True on real tokens)."""
@@ -76,6 +82,8 @@ class CodeEncoder(nn.Module):
         x = self.norm(x)
         role_logits = self.role_head(x)  # [B, L, 16]
         tokens = self.embed_head(x)  # [B, L, W]
+        if self.lexicon is not None:
+            tokens = tokens + self.lexicon(ids)
         # float32: sums over 512 tokens lose too much in bfloat16.
         roles = role_logits.float().softmax(-1) * keep
         mass = roles.sum(1)  # [B, 16]

@@ -106,13 +106,15 @@ def translator_loss(
         hidden = torch.rand(len(rows), generator=generator) < config.query_features_dropout
         asked = QueryFeatures(query.tokens, asked_mask).hide(hidden.to(device))
         asked = asked.rows(written.to(device))
-    reconstruction = reconstruction_loss(
-        decoder,
-        noisy[written.to(device)],
-        pairs.targets[rows[written]],
-        pairs.weights[rows[written]],
-        asked,
-    )
+    reconstruction = torch.zeros((), device=device)
+    if len(written):
+        reconstruction = reconstruction_loss(
+            decoder,
+            noisy[written.to(device)],
+            pairs.targets[rows[written]],
+            pairs.weights[rows[written]],
+            asked,
+        )
     if config.objective == "contrastive":
         loss = 0.8 * contrast + 0.2 * role + reconstruction
     else:
@@ -150,9 +152,19 @@ def reconstruction_loss(
         asked: Words of the B queries, for a decoder that reads them.
     """
     targets = targets[:, : int((targets != PAD).sum(1).max())].to(frame.slots.device)
-    logits = decoder(frame.slots, frame.mask, targets[:, :-1], asked).float()
-    wanted = targets[:, 1:]
-    loss = F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none")
+    logits = decoder(frame.slots, frame.mask, targets[:, :-1], asked)
+    return writing_loss(logits, targets[:, 1:], weights)
+
+
+def writing_loss(logits: Tensor, wanted: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean cross-entropy of the tokens ``wanted`` ``[B, L]``, padding left out.
+
+    Args:
+        logits: ``[B, L, V]``.
+        wanted: Next tokens, padded with 0.
+        weights: ``[B]`` weight of each text's tokens; all equal by default.
+    """
+    loss = F.cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), reduction="none")
     weight = (wanted != PAD).to(loss.dtype)
     if weights is not None:
         weight = weight * weights.to(weight).unsqueeze(1)

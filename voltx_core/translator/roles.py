@@ -1,4 +1,6 @@
-"""Role labels of Python code: which slot each token belongs to, from the syntax tree.
+"""Role labels of code: which slot each token belongs to, from the syntax tree.
+
+Python's are here; those of other languages in `tree_roles`.
 
 Labels are painted on characters by walking the tree from the outside in, so that the innermost
 construct wins, and then carried over to tokens by their character spans. Comparing keywords with
@@ -44,11 +46,18 @@ _STATEMENTS: tuple[tuple[tuple[type[ast.AST], ...], int], ...] = (
 )
 
 
-def label_characters(code: str) -> list[int]:
-    """The role of every character of Python source, UNLABELLED where there is none.
+def label_characters(code: str, language: str = "python") -> list[int]:
+    """The role of every character of a program, UNLABELLED where there is none.
 
     Code that does not parse is wholly unlabelled.
+
+    Raises:
+        DataError: There are no roles for that language.
     """
+    if language != "python":
+        from voltx_core.translator import tree_roles
+
+        return tree_roles.label_characters(code, language)
     labels = [UNLABELLED] * len(code)
     try:
         tree = ast.parse(code)
@@ -89,11 +98,13 @@ def label_characters(code: str) -> list[int]:
     return labels
 
 
-def label_tokens(tokenizer: CodeTokenizer, codes: Sequence[str], length: int) -> Tensor:
+def label_tokens(
+    tokenizer: CodeTokenizer, codes: Sequence[str], length: int, language: str = "python"
+) -> Tensor:
     """Roles of tokens ``[B, length]``; UNLABELLED on padding and on tokens without a role."""
     rows = torch.full((len(codes), length), UNLABELLED)
     for n, code in enumerate(codes):
-        characters = label_characters(code)
+        characters = label_characters(code, language)
         for position, (begin, end) in enumerate(tokenizer.offsets(code, length)):
             inside = [characters[i] for i in range(begin, end) if not code[i].isspace()]
             known = Counter(role for role in inside if role != UNLABELLED)

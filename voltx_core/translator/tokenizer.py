@@ -117,6 +117,10 @@ class CodeTokenizer:
         """Tokens of each text, specials not counted."""
         return [len(e.ids) for e in self._encodings(texts)]
 
+    def pieces(self) -> list[str]:
+        """Text of each token, by id; half a character is a replacement character."""
+        return [self._tokenizer.decode([n]) for n in range(self._tokenizer.get_vocab_size())]
+
     def decode(self, ids: Sequence[int]) -> str:
         """Text of token ids; specials are left out."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))

@@ -1,6 +1,6 @@
 """The trained translator: text to frame, frame to text."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from voltx_core.config.translator import TranslatorConfig
 from voltx_core.errors import DataError
-from voltx_core.frame import TensorFrame
+from voltx_core.frame import SLOTS, TensorFrame
 from voltx_core.translator.decoder import SlotDecoder, sample
 from voltx_core.translator.encoder import CodeEncoder, QueryFeatures
 from voltx_core.translator.tokenizer import BOS, EOS, PAD, CodeTokenizer
@@ -45,12 +45,23 @@ class Translator:
 
     @classmethod
     def create(
-        cls, tokenizer: CodeTokenizer, config: TranslatorConfig, *, device: str = "cpu"
+        cls,
+        tokenizer: CodeTokenizer,
+        config: TranslatorConfig,
+        *,
+        texts: Iterable[str] = (),
+        device: str = "cpu",
     ) -> "Translator":
-        """An untrained translator, drawn within ``seeded``."""
+        """An untrained translator, drawn within ``seeded``.
+
+        A lexicon learns from ``texts`` how telling each word is.
+        """
+        encoder = CodeEncoder(config, tokenizer.vocabulary)
+        if encoder.lexicon is not None:
+            encoder.lexicon.learn(tokenizer, texts)
         return cls(
             tokenizer,
-            CodeEncoder(config, tokenizer.vocabulary),
+            encoder,
             SlotDecoder(
                 vocabulary=tokenizer.vocabulary,
                 slot_width=config.slot_width,
@@ -144,6 +155,23 @@ class Translator:
         length = max(1, int(mask.sum(1).max()))
         ids, mask = ids[:, :length], mask[:, :length]
         return QueryFeatures(self.encoder(ids, mask).tokens, mask)
+
+    @torch.no_grad()
+    def roles(self, texts: Sequence[str], *, among: int = SLOTS) -> Tensor:
+        """Slot that each token of a text goes to most, among the first few, ``[B, L]``."""
+        ids, mask = self.tokenizer.encode(texts, self.encoder.max_tokens)
+        logits = self.encoder(ids.to(self.device), mask.to(self.device)).role_logits
+        return logits[..., :among].argmax(-1).cpu()
+
+    def paint(self, code: str) -> list[int]:
+        """Slot that each character's token goes to most; -1 behind what the encoder reads."""
+        if not code:
+            return []
+        slots = [-1] * len(code)
+        spans = self.tokenizer.offsets(code, self.encoder.max_tokens)
+        for (begin, end), slot in zip(spans, self.roles([code])[0].tolist(), strict=True):
+            slots[begin:end] = [slot] * (end - begin)
+        return slots
 
     def write(
         self,
