@@ -56,7 +56,7 @@ def says(model: Generator, code: str, monkeypatch) -> None:
     monkeypatch.setattr(
         model.translator,
         "write",
-        lambda frame, asked=None, **_: [Written(code, [3], -1.0, -1.0) for _ in range(len(frame))],
+        lambda frame, _asked=None, **_: [Written(code, [3], -1.0, -1.0) for _ in range(len(frame))],
     )
 
 

@@ -15,8 +15,8 @@ def writes(monkeypatch):
     """Let the decoder write given programs; everything else stays as it is."""
 
     def patch(*texts):
-        def write(self, frame, asked=None, **_):
-            del self, asked
+        def write(self, frame, _asked=None, **_):
+            del self
             chosen = [texts[row % len(texts)] for row in range(len(frame))]
             return [Written(text, [5, 3], -1.0 - row, -0.5) for row, text in enumerate(chosen)]
 
