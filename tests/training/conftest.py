@@ -8,6 +8,7 @@ import pytest
 
 from voltx_core.config import resolve
 from voltx_core.training.checkpoint import Checkpoints
+from voltx_core.training.ranks import ALONE, Ranks
 from voltx_core.training.session import StopFlag
 
 
@@ -34,6 +35,7 @@ class TrainingSession:
     checkpoints: Checkpoints
     observer: Recorded
     stop: StopFlag
+    ranks: Ranks = ALONE
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from voltx_core.config import VoltxConfig
 from voltx_core.training.checkpoint import Checkpoints
 from voltx_core.training.loop import Batch, Loss, autocast
 from voltx_core.training.randomness import generator
+from voltx_core.training.ranks import ALONE, Ranks
 from voltx_core.training.session import StopFlag
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class BenchSession:
     checkpoints: Checkpoints
     observer: Console
     stop: StopFlag = field(default_factory=StopFlag)
+    ranks: Ranks = ALONE
 
     @classmethod
     def open(

@@ -21,6 +21,7 @@ from voltx_core.training.checkpoint import Checkpoints
 from voltx_core.training.compilation import compiled
 from voltx_core.training.loop import autocast, train
 from voltx_core.training.randomness import generator, rows_of_step
+from voltx_core.training.ranks import ALONE, Ranks
 from voltx_core.training.schedule import adamw
 from voltx_core.training.session import StopFlag
 from voltx_core.vincigpt.model import VinciGPT
@@ -59,6 +60,7 @@ class _Session:
     checkpoints: Checkpoints
     observer: _Looks
     stop: StopFlag
+    ranks: Ranks = ALONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,9 @@ class ScalingConfig(Section):
     batch: Positive = 16
     accumulation: Positive = 8
     """Micro-batches an optimizer step; the effective batch is ``batch``."""
+    processes: Positive = 1
+    """Processes that share the micro-batches of a step, on CUDA one a GPU. They must divide
+    ``accumulation``. The order of additions, and so the last bits, depend on it."""
     distillation_weight: float = 1.0
     optimizer: OptimizerConfig = OptimizerConfig(lr=5e-5)
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from voltx_core.config import VoltxConfig
 from voltx_core.training.checkpoint import Checkpoints
+from voltx_core.training.ranks import ALONE, Ranks
 from voltx_core.training.session import Observer, StopFlag
 
 Pool = Literal["cpu", "gpu", "multi-gpu"]
@@ -30,6 +31,7 @@ __all__ = [
     "StopFlag",
     "Target",
     "TargetResult",
+    "viewed",
 ]
 
 
@@ -115,6 +117,11 @@ class ConfigView:
         raise AttributeError(f"this stage does not declare {path!r} in SPEC.reads")
 
 
+def viewed(view: ConfigView) -> BaseModel:
+    """The whole configuration that a view is of, for another process of the same stage."""
+    return view._section
+
+
 ALWAYS_READABLE = ("seed", "preset", "compute", "judge", "checkpoint")
 """Settings every stage may read. Of these ``seed`` and the precision are part of every
 fingerprint, and the limits of the judge part of those of stages that judge."""
@@ -135,6 +142,8 @@ class StageRun:
     checkpoints: Checkpoints
     observer: Observer
     stop: StopFlag
+    ranks: Ranks = ALONE
+    """This process among those that train together."""
 
     @classmethod
     def view(cls, spec: StageSpec, config: VoltxConfig) -> ConfigView:

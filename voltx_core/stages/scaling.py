@@ -6,9 +6,14 @@ Growth keeps the function (checked before training goes on); ``scaling.method = 
 fresh instead and learns from the smaller core. Every rung is validated.
 """
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from voltx_core.stages.contract import Artifact, StageReport, StageRun, StageSpec, Target
+
+if TYPE_CHECKING:
+    from voltx_core.soft_core.soft_core import SoftCore
+    from voltx_core.translator.translator import Translator
 
 SPEC = StageSpec(
     number="5.1",
@@ -30,12 +35,44 @@ def run(run: StageRun) -> StageReport:
 
     from voltx_core.data.jsonl import read_problems
     from voltx_core.evaluation.frames import open_judge
+    from voltx_core.stages.soft_core import measure_core
+    from voltx_core.stages.team import team
+
+    with team(run, climb, run.config.scaling.processes) as shared:
+        climbed = climb(shared)
+    core, report = climbed.core, climbed.report
+    held_out = list(read_problems(run.inputs["problems"] / "validation.jsonl"))
+    query = climbed.translator.encode([p.query for p in held_out])
+    core.save(run.output("scaled_vfn"))
+    with torch.no_grad():
+        within = core.solve(query, budget=BUDGET).converged.float().mean()
+    report.metrics["converged_within_20"] = float(within)
+    report.counts["parameters"] = sum(p.numel() for p in core.parameters())
+    with open_judge(run.config) as judge:
+        measure_core(run, climbed.translator, core, judge, report, variants=("rar", "one_shot"))
+    return report
+
+
+@dataclass(slots=True)
+class Climbed:
+    """The top of the ladder."""
+
+    core: "SoftCore"
+    translator: "Translator"
+    report: StageReport
+
+
+def climb(run: StageRun) -> Climbed:
+    """Grow and train rung by rung; every process of the stage does it, and rank 0 also measures."""
+    import torch
+
+    from voltx_core.data.jsonl import read_problems
     from voltx_core.scaling.distillation import teacher_loss
     from voltx_core.scaling.growth import grow, grown_config
     from voltx_core.soft_core.fitting import FrameSet
     from voltx_core.soft_core.flow_matching import soft_core_loss
     from voltx_core.soft_core.soft_core import SoftCore
-    from voltx_core.stages.soft_core import load_translator, measure_core
+    from voltx_core.stages.soft_core import load_translator
     from voltx_core.training.loop import Batch, train
     from voltx_core.training.randomness import seeded
 
@@ -47,7 +84,13 @@ def run(run: StageRun) -> StageReport:
     held_out = list(read_problems(run.inputs["problems"] / "validation.jsonl"))
     query = translator.encode([p.query for p in held_out])
     truth = translator.encode([p.solution for p in held_out])
-    ladder = [_rung("start", core, query, truth)]
+    ladder: list[dict[str, Any]] = []
+
+    def measure(title: str, core: SoftCore) -> None:
+        if run.ranks.leads:
+            ladder.append(_rung(title, core, query, truth))
+
+    measure("start", core)
     for number, size in enumerate(config.ladder, 1):
         teacher = core.eval().requires_grad_(False)
         with seeded(run.config.seed, "scaling", number):
@@ -61,7 +104,7 @@ def run(run: StageRun) -> StageReport:
                     core.endpoint(query.slots, query)[0] - teacher.endpoint(query.slots, query)[0]
                 )
             report.metrics[f"growth_difference_{number}"] = float(apart.abs().max())
-        ladder.append(_rung(f"{size.width}x{size.blocks} before training", core, query, truth))
+        measure(f"{size.width}x{size.blocks} before training", core)
 
         def loss(
             batch: Batch, core: SoftCore = core, teacher: SoftCore = teacher
@@ -91,16 +134,9 @@ def run(run: StageRun) -> StageReport:
         )
         report.flops += trained.flops
         report.timings_s[f"training rung {number}"] = trained.seconds
-        ladder.append(_rung(f"{size.width}x{size.blocks} trained", core, query, truth))
+        measure(f"{size.width}x{size.blocks} trained", core)
     report.tables["growth ladder, validation problems"] = ladder
-    core.save(run.output("scaled_vfn"))
-    with torch.no_grad():
-        within = core.solve(query, budget=BUDGET).converged.float().mean()
-    report.metrics["converged_within_20"] = float(within)
-    report.counts["parameters"] = sum(p.numel() for p in core.parameters())
-    with open_judge(run.config) as judge:
-        measure_core(run, translator, core, judge, report, variants=("rar", "one_shot"))
-    return report
+    return Climbed(core, translator, report)
 
 
 def _rung(title: str, core: Any, query: Any, truth: Any) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from voltx_core.training.average import Average
 from voltx_core.training.compilation import compiled, wanted
 from voltx_core.training.pace import Pace
 from voltx_core.training.randomness import generator, rows_of_step
+from voltx_core.training.ranks import Ranks
 from voltx_core.training.schedule import adamw, learning_rate
 from voltx_core.training.session import Session
 from voltx_core.training.state import Memory, Optimizer, Trained, TrainingState
@@ -96,16 +97,20 @@ def train(
     state = TrainingState(
         scope, dict(modules), mover, average, trained, accumulation, memory=memory
     ).restore(run)
+    ranks = run.ranks
+    _require_shares(ranks, scope, batch, state.accumulation)
+    ranks.meet()  # nobody saves before everybody has read
     started, resumed_at = time.monotonic() - trained.seconds, state.step
     pace = Pace(scope, run.device, precision(run), batch=batch, step=state.step, steps=steps)
     _mode(modules, training=True)
     with compiled(modules, on=wanted(compute.compile, run.device)):
         while state.step < steps:
             step = state.step
-            if run.stop or run.checkpoints.due():
+            stop = ranks.any(bool(run.stop))
+            if stop or run.checkpoints.due():
                 trained.seconds = time.monotonic() - started
-                state.save(run, wait=bool(run.stop))
-                if run.stop:
+                state.save(run, wait=stop)
+                if stop:
                     raise Interrupted(f"{run.stop.reason}; {scope} saved at step {step} of {steps}")
             rows = rows_of_step(run.config.seed, scope, step, batch, items)
             counter = FlopCounterMode(display=False) if step == 0 else None
@@ -118,12 +123,14 @@ def train(
                 state.save(run)
                 raise
             except torch.OutOfMemoryError as error:
+                _refuse_together(ranks, scope, error)
                 mover.zero_grad(set_to_none=True)
                 state.accumulation = _halve(error, scope, rows, state.accumulation, run)
                 state.save(run)  # at once: the next start must not run out of memory again
                 continue
             if counter:
-                trained.flops = float(counter.get_total_flops()) * steps
+                trained.flops = float(counter.get_total_flops()) * ranks.count * steps
+            ranks.sum_gradients(parameters)
             norm = nn.utils.clip_grad_norm_(parameters, optimizer.clip_norm, foreach=True)
             rate = learning_rate(optimizer, step, steps)
             for group in mover.param_groups:
@@ -143,7 +150,7 @@ def train(
                 run.observer.metrics({f"{scope}/{k}": v for k, v in measured.items()}, step)
                 run.observer.metrics(pace.look(step, trained.flops / steps), step)
                 run.observer.progress(step, steps, "steps", scope)
-            if evaluate and _evaluation_due(evaluate_every, step, steps):
+            if ranks.leads and evaluate and _evaluation_due(evaluate_every, step, steps):
                 found = _evaluated(evaluate, modules, average)
                 run.observer.metrics({f"{scope}/{k}": v for k, v in found.items()}, step)
     trained.seconds = time.monotonic() - started
@@ -177,6 +184,8 @@ def _gradients(
     total = torch.zeros((), device=run.device)
     logged: dict[str, Tensor] = {}
     for part, chunk in enumerate(rows.chunk(accumulation)):
+        if not run.ranks.takes(part):
+            continue
         source = generator(run.config.seed, scope, "step", step, part)
         with autocast(run):
             value, scalars = loss(Batch(step, chunk, source))
@@ -185,7 +194,8 @@ def _gradients(
         total += value.detach() * share
         for name, scalar in scalars.items():
             logged[name] = logged.get(name, torch.zeros_like(total)) + scalar.detach() * share
-    return total, logged
+    summed = run.ranks.sum_scalars({**logged, "": total})
+    return summed.pop(""), summed
 
 
 def _counting(counter: FlopCounterMode | None) -> AbstractContextManager[object]:
@@ -233,6 +243,29 @@ def _halve(error: Exception, scope: str, rows: Tensor, accumulation: int, run: S
         "%s ran out of memory; micro-batch is now %d", scope, -(-len(rows) // (accumulation * 2))
     )
     return accumulation * 2
+
+
+def _require_shares(ranks: Ranks, scope: str, batch: int, accumulation: int) -> None:
+    """Every rank has as much to do in every step.
+
+    Raises:
+        StageError: The micro-batches cannot be dealt out evenly.
+    """
+    parts = len(torch.arange(batch).chunk(accumulation))
+    if parts % ranks.count:
+        raise StageError(
+            f"{scope} has {parts} micro-batches a step for {ranks.count} processes. Choose an "
+            "accumulation that they divide, and a batch that it divides."
+        )
+
+
+def _refuse_together(ranks: Ranks, scope: str, error: Exception) -> None:
+    """Ranks that wait for each other's gradients cannot halve their micro-batches one by one."""
+    if ranks.count > 1:
+        raise StageError(
+            f"{scope} ran out of memory on rank {ranks.rank} of {ranks.count} ({error}). Raise its "
+            "accumulation: the micro-batches get smaller, the effective batch stays."
+        ) from error
 
 
 def _evaluation_due(every: int, step: int, steps: int) -> bool:

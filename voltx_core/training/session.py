@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from voltx_core.errors import Interrupted
 from voltx_core.training.checkpoint import Checkpoints
+from voltx_core.training.ranks import Ranks
 
 
 class Observer(Protocol):
@@ -62,3 +63,4 @@ class Session(Protocol):
     checkpoints: Checkpoints
     observer: Observer
     stop: StopFlag
+    ranks: Ranks
