@@ -120,7 +120,8 @@ def train(
                     force=not resume and name == "vincigpt",
                 )
         except Interrupted as interruption:
-            out.print(f"{interruption}\nGo on: [b]{_again(preset, ablations, texts, overrides)}[/]")
+            again = _again(preset, ablations, texts, overrides)
+            out.print(f"{interruption}\nGo on: [b]{again}[/]", soft_wrap=True)
             raise typer.Exit(INTERRUPTED) from None
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     outcome = {
