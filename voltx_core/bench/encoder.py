@@ -123,6 +123,8 @@ def encoder(
     say("searching")
     figures, tables, why = _search(trained, functions, questions, origin, config)
     _print_tables(out, tables, figures)
+    for reason in dict.fromkeys(why.values()):
+        say(f"not measured: {reason}")
     if as_json:
         report = {
             "bench": "encoder",
