@@ -74,7 +74,7 @@ def encoder(
     """Train the encoder on docstrings and measure how well it finds functions.
 
     The pool holds functions of packages that nothing was trained on. Questions come from
-    code_search under VOLTX_DATA_DIR. The defaults take about 10 minutes on two cores.
+    code_search under VOLTX_DATA_DIR. The defaults take about 12 minutes on two idle cores.
 
     Examples:
 
