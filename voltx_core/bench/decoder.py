@@ -25,14 +25,11 @@ if TYPE_CHECKING:
 
 SIZES: dict[str, dict[str, Any]] = {
     "laptop": {
-        "translator.vocabulary": 4_096,
-        "translator.encoder_tokens": 128,
-        "translator.decoder_tokens": 128,
-        "translator.slot_width": 128,
-        "translator.batch": 32,
-        "translator.steps": 1_000,
-        "compute.precision": "bfloat16",
-        "compute.log_every": 20,
+        "translator.vocabulary": 2_048,
+        "translator.encoder_tokens": 96,
+        "translator.decoder_tokens": 96,
+        "translator.steps": 4_000,
+        "compute.log_every": 50,
     },
     "plan": {},
 }
@@ -47,6 +44,7 @@ VARIANTS: dict[str, str] = {
     "width": "slots twice as wide",
     "decoder": "twice the decoder blocks",
     "data": "half of the functions",
+    "noise": "slots without noise in training",
 }
 
 Size = Annotated[str, typer.Option("--size", metavar="|".join(SIZES), help="Of the translator.")]
@@ -208,6 +206,7 @@ def configured(size: str, variant: str, steps: int | None, overrides: list[str])
     changed = {
         "width": {"translator.slot_width": 2 * base.translator.slot_width},
         "decoder": {"translator.decoder_blocks": 2 * base.translator.decoder_blocks},
+        "noise": {"translator.slot_noise": 0.0},
     }.get(variant, {})
     return resolve(PRESET[size], [*own, *overrides, *(f"{k}={v}" for k, v in changed.items())])
 

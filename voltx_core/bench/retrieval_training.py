@@ -4,6 +4,7 @@ The encoder, its objective and the loop are those of stage 1.1; what is set here
 asked for: contrast alone instead of reconstruction with a little contrast.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,15 +38,20 @@ class TrainedEncoder:
         steps: Optimizer steps.
         seconds: Of training alone.
         pairs_per_s: Pairs trained on in a second.
+        flops: Arithmetic of the training.
+        cpu_s: CPU seconds of the training.
         curve: (step, loss).
+        watched: (step, MRR on the held-out pool).
     """
 
     translator: Translator
     steps: int
     seconds: float
     pairs_per_s: float
+    cpu_s: float
     flops: float
     curve: list[tuple[int, float]]
+    watched: list[tuple[int, float]]
 
 
 def train_encoder(
@@ -95,6 +101,7 @@ def train_encoder(
     if minutes is not None:
         steps = steps_within(session, minutes, loss, items=len(docs), batch=settings.batch)
         translator.encoder.zero_grad()
+    cpu_s = time.process_time()
     trained = train(
         session,
         scope=SCOPE,
@@ -111,8 +118,10 @@ def train_encoder(
         steps,
         trained.seconds,
         steps * settings.batch / trained.seconds,
+        time.process_time() - cpu_s,
         trained.flops,
         trained.curve,
+        session.observer.curve(f"{SCOPE}/pool_mrr"),
     )
 
 

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -14,9 +13,6 @@ from voltx_core.training.loop import Batch, Loss, autocast
 from voltx_core.training.randomness import generator
 from voltx_core.training.ranks import ALONE, Ranks
 from voltx_core.training.session import StopFlag
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 TIMED_STEPS = 6
 NEVER_S = 1e9
@@ -45,6 +41,10 @@ class Console:
 
     def metrics(self, values: Mapping[str, float], step: int) -> None:
         self.curves.append((step, dict(values)))
+
+    def curve(self, name: str) -> list[tuple[int, float]]:
+        """(step, value) of one name."""
+        return [(step, values[name]) for step, values in self.curves if name in values]
 
     def figure(self, name: str, path: Path) -> None:
         self.say(f"{name}: {path}")

@@ -128,7 +128,7 @@ def run(run: StageRun) -> StageReport:
     _draw(run, codebook, clustering, vectors)
     shown = examples(
         translator,
-        codebook,
+        codebook.to(run.device),
         near,
         _texts(run.inputs["corpus"], run.inputs["problems"]),
     )
