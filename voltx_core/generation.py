@@ -188,7 +188,7 @@ class Generator:
         trajectory = self.core.solve(veto(frame, asked))
         written = self.translator.write(
             trajectory.frame,
-            self.translator.asked(queries),
+            asked=self.translator.asked(queries),
             temperature=temperature,
             top_p=top_p,
             generator=generator,

@@ -85,7 +85,7 @@ def sample_attempts(
         rows = torch.arange(len(query), device=query.slots.device).repeat_interleave(k)
         written = translator.write(
             unroll(core, query, unrolled_steps)[rows],
-            asked.rows(rows) if asked else None,
+            asked=asked.rows(rows) if asked else None,
             temperature=temperature,
             generator=generator,
         )

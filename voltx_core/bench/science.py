@@ -58,8 +58,8 @@ def science(
     """Train the method and its ablations with several seeds, and say what each part is worth.
 
     Finished work is kept in the folder: an interrupted bench goes on where it stopped, and asking
-    for more seeds or variants trains only what is missing. Everything, with three seeds, takes
-    about two hours on two cores.
+    for more seeds or variants trains only what is missing. Everything, with three seeds, should
+    take between one and two hours on two idle cores.
 
     Examples:
 

@@ -160,7 +160,7 @@ def examine(
                 written = [Written(*program) for program in programs]
                 verdicts = [verdict_of(p.id, row) for p, row in zip(problems, rows, strict=True)]
             else:
-                written = translator.write(frame, asked)
+                written = translator.write(frame, asked=asked)
                 codes = [program.text for program in written]
                 verdicts = judge_codes(judge, run.config, problems, codes, run.stop)
                 pieces.add(

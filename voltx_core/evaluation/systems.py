@@ -45,7 +45,7 @@ class FrameWriter:
         for start in range(0, len(problems), BATCH):
             written = self._translator.write(
                 frame[start : start + BATCH],
-                self._translator.asked(queries[start : start + BATCH]),
+                asked=self._translator.asked(queries[start : start + BATCH]),
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
                 generator=sampling.generator,

@@ -182,10 +182,10 @@ def _solve_chunk(
     query, asked = translator.encode(queries), translator.asked(queries)
     with torch.no_grad():
         trajectory = core.solve(query)
-        greedy = translator.write(trajectory.frame, asked)
+        greedy = translator.write(trajectory.frame, asked=asked)
         sampled = translator.write(
             trajectory.frame,
-            asked,
+            asked=asked,
             temperature=TEMPERATURE,
             generator=generator(run.config.seed, "certainty", "sample", start),
         )

@@ -242,7 +242,7 @@ def _examine(
                 suffix = "" if suite == "heldout" else f"_{suite}"
                 report.metrics[f"{language}_pass@1{suffix}"] = rows[-1]["pass@1"]
         asked = translator.asked([p.query for p in python])
-        codes = [written.text for written in translator.write(reached, asked)]
+        codes = [written.text for written in translator.write(reached, asked=asked)]
         verdicts = judged(python, codes)
         rows.append(_row(suite, "Python, same tasks", "RAR loop", python, verdicts))
     report.tables[f"{TITLES[language]}: pass@1 on the same tasks"] = rows

@@ -134,7 +134,7 @@ def _replay(
     query = translator.encode(queries)
     with torch.no_grad():
         reached = core.solve(query).frame
-    codes = [written.text for written in translator.write(reached, translator.asked(queries))]
+    codes = [written.text for written in translator.write(reached, asked=translator.asked(queries))]
     verdicts = LastingVerdicts(run, judge, "replay")(problems, codes)
     return Replay(query, reached, torch.tensor([pass_rate_reward(v) for v in verdicts]))
 

@@ -176,8 +176,8 @@ class Translator:
     def write(
         self,
         frame: TensorFrame,
-        asked: QueryFeatures | None = None,
         *,
+        asked: QueryFeatures | None = None,
         temperature: float = 0.0,
         top_p: float = 1.0,
         generator: torch.Generator | None = None,
