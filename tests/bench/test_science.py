@@ -122,6 +122,11 @@ def test_one_seed_has_the_interval_of_its_problems_or_none() -> None:
     }  # fmt: skip
 
 
+def test_seeds_that_agree_have_the_interval_of_their_problems() -> None:
+    found = Spread.of([Score(0.0, 0.0, 0.02), Score(0.0, 0.0, 0.03)])
+    assert (found.low, found.high, found.interval) == (0.0, 0.03, "problems")
+
+
 def test_figures_come_from_reports_and_every_null_has_a_reason() -> None:
     work = work_of("soft_core,baseline")
     for seed, rate in ((0, 0.5), (1, 0.7)):

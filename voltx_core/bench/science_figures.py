@@ -116,8 +116,8 @@ class Spread:
 
     Attributes:
         mean: Over the seeds that have it.
-        low, high: 95 % interval of the mean: Student's t over seeds; with one seed, that of its
-            problems; None when neither is known.
+        low, high: 95 % interval of the mean: Student's t over seeds, not cut off at 0 or 1; with
+            one seed, or where all agree, that of their problems; None when neither is known.
         values: One a seed.
         interval: What the interval is over: ``seeds``, ``problems`` or None.
     """
@@ -137,6 +137,11 @@ class Spread:
             one = scores[0]
             return cls(mean, one.low, one.high, values, None if one.low is None else "problems")
         deviation = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1))
+        lows = [score.low for score in scores if score.low is not None]
+        highs = [score.high for score in scores if score.high is not None]
+        if deviation == 0 and len(lows) == len(highs) == n:
+            # Seeds that agree, such as on 0, do not prove an interval without width.
+            return cls(mean, min(lows), max(highs), values, "problems")
         reach = T_975[min(n - 2, len(T_975) - 1)] * deviation / math.sqrt(n)
         return cls(mean, mean - reach, mean + reach, values, "seeds")
 
