@@ -84,7 +84,7 @@ def newest_laptop_run(
     )
     records = [record for record in found if record]
     for record in records:
-        if record["config"]["preset"] != "laptop" or len(record["stages"]) < len(graph.MODULES):
+        if record["config"]["preset"] != "laptop" or len(record["stages"]) < len(graph.select()):
             continue
         card = read_card(record["run_id"], workspace)
         if all(stage.state == "committed" for stage in card.stages) and card.time.wall_s:

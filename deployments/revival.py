@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -92,6 +93,9 @@ class Reviver:
                 "log, mend the cause and start it again: finished stages are not repeated."
             )
             logger.error("Run %s is given up. %s", run.name, why)
+            ended = datetime.now(UTC).isoformat(timespec="milliseconds")
+            outcome = {"state": "failed", "why": why, "finished_at": ended, "report": None}
+            self._artifacts.put_json(f"runs/{run.name}/outcome.json", outcome)
             client.set_flow_run_state(run.id, Failed(message=why), force=True)
             return
         logger.warning("Run %s died; it goes on where it was", run.name)

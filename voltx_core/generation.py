@@ -98,7 +98,7 @@ class Generator:
         """Put the model together from its files.
 
         Args:
-            artifacts: Path of each of ``ARTIFACTS``.
+            artifacts: Path of each of ``ARTIFACTS``; the index of the codebook may be missing.
             device: Where it runs; the codebook is searched on the CPU.
 
         Raises:
@@ -106,6 +106,7 @@ class Generator:
             KeyError: An artifact is missing.
         """
         codebook = Codebook.load(artifacts["codebook"])
+        index = artifacts.get("codebook_index")  # without it, every entry is compared
         return cls(
             translator=Translator.load(
                 artifacts["tokenizer"], artifacts["encoder"], artifacts["decoder"], device=device
@@ -114,7 +115,7 @@ class Generator:
             certainty=Certainty.load(artifacts["certainty_rlvf"]),
             router=IntentRouter.load(artifacts["router_sleep"], device=device),
             safety=SafetyAxioms.load(artifacts["safety"], device=device),
-            codebook=CodebookIndex.load(artifacts["codebook_index"], codebook),
+            codebook=CodebookIndex.load(index, codebook) if index else codebook,
         )
 
     def generate(

@@ -171,3 +171,9 @@ def test_importing_the_configuration_imports_no_framework():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_processes_that_cannot_share_the_micro_batches_are_refused_beforehand():
+    with pytest.raises(ConfigError, match=r"scaling.processes \(3\) must divide"):
+        resolve("laptop", ["scaling.processes=3"], environ={})
+    assert resolve("laptop", ["scaling.processes=2"], environ={}).scaling.processes == 2

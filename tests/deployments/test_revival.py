@@ -109,6 +109,8 @@ def test_a_graph_that_dies_again_and_again_is_given_up_with_a_word(
     (state,) = server.asked
     assert state.is_failed() == ends
     assert (f"died {LIVES} times" in str(state.message)) == ends
+    # Whoever watches the store learns it too.
+    assert (artifacts.get_json("runs/a-run/outcome.json") is not None) == ends
 
 
 def test_a_graph_that_ended_is_no_matter(artifacts: ArtifactStore) -> None:

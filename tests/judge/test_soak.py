@@ -75,8 +75,9 @@ def honest(number: int) -> tuple[Program, Outcome]:
         return program(number, code, test, HONEST), passed
     code = (
         "import os\ndef f(items):\n"
-        "    try:\n        assert os.listdir('.') == []\n        open('mine', 'w').write('x')\n"
-        "    except PermissionError: pass\n"  # as levels go
+        "    try: found = os.listdir('.')\n    except PermissionError: found = []\n"  # as levels go
+        "    assert found == []\n"
+        "    try: open('mine', 'w').write('x')\n    except PermissionError: pass\n"
         f"    return sorted(items), len(items) + {add}"
     )
     test = f"assert f([3, 1, 2]) == ([1, 2, 3], {3 + number})"

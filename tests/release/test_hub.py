@@ -153,18 +153,25 @@ def model(tmp_path: Path) -> Path:
         "schema_version": SCHEMA_VERSION,
         "run": "20260102-1504",
         "artifacts": {},
-        "files": {name: entry.model_dump() for name, entry in scan(folder).items()},
+        "files": {
+            name: entry.model_dump() for name, entry in scan(folder).items() if name.endswith(LARGE)
+        },
     }
     (folder / LIST).write_text(json.dumps(listed))
     return folder
 
 
 def test_a_model_arrives_whole_under_its_run(there: StandIn, model: Path) -> None:
-    url = push(model, "me/model", private=True)
+    url = push(model, "me/model")
     assert url.startswith(f"{there.url}/me/model/commit/")
     assert there.private is True
     assert there.message == "voltx run 20260102-1504"
     assert there.files == {path.name: path.read_bytes() for path in model.iterdir()}
+
+
+def test_a_new_repository_is_public_only_when_it_is_asked_for(there: StandIn, model: Path) -> None:
+    push(model, "me/model", public=True)
+    assert there.private is False
 
 
 def test_weights_that_are_there_are_not_sent_again(there: StandIn, model: Path) -> None:
@@ -176,8 +183,8 @@ def test_weights_that_are_there_are_not_sent_again(there: StandIn, model: Path) 
 
 
 def test_a_damaged_model_is_not_uploaded(there: StandIn, model: Path) -> None:
-    (model / "README.md").write_text("# Another model\n")
-    with pytest.raises(DataError, match=r"README.md is damaged"):
+    (model / "code_encoder.safetensors").write_bytes(bytes(range(256)) * 39 + bytes(256))
+    with pytest.raises(DataError, match=r"code_encoder.safetensors is damaged"):
         push(model, "me/model")
     assert there.private is None
 

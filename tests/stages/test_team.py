@@ -1,6 +1,7 @@
 """Several processes of one stage: real ones, with gloo between them."""
 
 import os
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -11,6 +12,8 @@ from voltx_core.errors import Interrupted, StageError
 from voltx_core.stages import graph
 from voltx_core.stages.scaling import climb
 from voltx_core.stages.team import team
+
+pytestmark = pytest.mark.integration
 
 SETTINGS = (
     "compute.log_every=1", "scaling.steps=6", "scaling.batch=8", "soft_core.rar_budget=4",
@@ -106,9 +109,32 @@ def test_ranks_that_are_told_to_stop_save_once_and_go_on(climbed, inputs, stage_
     assert apart(undisturbed, weights) == 0.0
 
 
-def test_micro_batches_that_cannot_be_dealt_out_evenly_are_refused(climbed) -> None:
-    with pytest.raises(StageError, match="3 micro-batches a step for 2 processes"):
-        climbed(2, 3)
+def test_a_signal_to_all_processes_at_once_is_saved_as_one_to_the_stage(
+    climbed, inputs, stage_run
+) -> None:
+    wanted = (*SETTINGS, "scaling.processes=2", "scaling.accumulation=2")
+    run = stage_run("scaling", inputs, *wanted, home="signalled")
+
+    class Preempted(type(run.observer)):
+        def progress(self, done, _total, _unit, note=""):
+            if note == "rung-1" and done == 2:
+                (other,) = ranks_of_this_process()
+                other.terminate()
+                run.stop.set("SIGTERM")
+
+    run.observer = Preempted()
+    with pytest.raises(Interrupted, match="SIGTERM; rung-1 saved at step 2 of 6"):
+        climbed(2, 2, run=run)
+
+
+def test_a_rank_that_cannot_start_is_named_at_once(inputs, stage_run) -> None:
+    wanted = (*SETTINGS, "scaling.processes=2", "scaling.accumulation=2")
+    run = stage_run("scaling", inputs, *wanted)
+    with (
+        pytest.raises(StageError, match=r"Rank 1 of 2 ended with 1.*has no attribute 'climb_up'"),
+        team(run, SimpleNamespace(__module__=climb.__module__, __qualname__="climb_up"), 2),
+    ):
+        pass
 
 
 def test_the_stage_trains_with_two_processes_as_it_is_configured(inputs, stage_run) -> None:

@@ -26,7 +26,9 @@ Push = Annotated[
         help="Also upload it to the Hugging Face hub (HF_TOKEN or `hf auth login`).",
     ),
 ]
-Private = Annotated[bool, typer.Option("--private", help="With --push: make a private repository.")]
+Public = Annotated[
+    bool, typer.Option("--public", help="With --push: a new repository is visible to everybody.")
+]
 
 
 @explained()
@@ -34,14 +36,16 @@ def export(
     to: To,
     run: Run = None,
     push: Push = None,
-    private: Private = False,
+    public: Public = False,
     store: StoreUrl = None,
 ) -> None:
     """Write the trained model as plain files that need no store.
 
     Every part has its familiar name, such as code_encoder.safetensors or
-    codebook_code.bin. A model card, the report of the run and a list of all
-    files with their sha256 come along.
+    codebook_code.bin. A model card, the figures of the run and a list of all
+    files with their sha256 come along; what the run read, where it ran and
+    how it was set up does not. A folder that holds this very model already
+    is only verified, so that a broken upload can be repeated.
 
     Examples:
 
@@ -51,7 +55,7 @@ def export(
 
       voltx export s3://bucket/models/first --run 20260102-1504
 
-      voltx export my-model --push me/my-model --private
+      voltx export my-model --push me/my-model
     """
     from voltx_core.cli.generate import trained_run
     from voltx_core.release import hub, model_folder
@@ -62,14 +66,20 @@ def export(
         raise ConfigError("--push uploads a folder: export to a folder, not to a bucket.")
     workspace, out = Workspace.open(store), console()
     run_id = run or trained_run(workspace)
-    if remote:
+    if public and not push:
+        raise ConfigError("--public says who sees what --push uploads: add --push OWNER/NAME.")
+    if not remote and model_folder.holds(Path(to), run_id):
+        out.print(f"Model of run {run_id} is in [bold]{to}[/] already, intact", soft_wrap=True)
+        parts = {}
+    elif remote:
         parts = model_folder.export_to_store(run_id, workspace, to)
     else:
         parts = model_folder.export(run_id, workspace, Path(to))
-    out.print(f"Model of run {run_id}: {len(parts)} parts in [bold]{to}[/]", soft_wrap=True)
+    if parts:
+        out.print(f"Model of run {run_id}: {len(parts)} parts in [bold]{to}[/]", soft_wrap=True)
     for name, part in sorted(parts.items()):
         out.print(f"  {part.path:34} {name}, {part.stage} {part.fingerprint}", soft_wrap=True)
     if push:
-        out.print(f"Uploaded: {hub.push(Path(to), push, private=private)}", soft_wrap=True)
+        out.print(f"Uploaded: {hub.push(Path(to), push, public=public)}", soft_wrap=True)
     if not remote:
         out.print(f'\nTry it: voltx generate --model {to} "return the sum"', soft_wrap=True)

@@ -78,6 +78,14 @@ class VoltxConfig(Section):
                     f"{smallest.width}x{smallest.blocks}; the ladder only grows"
                 )
             smallest = rung
+        shared = self.scaling
+        parts = -(-shared.batch // max(1, -(-shared.batch // shared.accumulation)))
+        if parts % shared.processes:
+            problems.append(
+                f"scaling.processes ({shared.processes}) must divide the micro-batches of a step, "
+                f"which are {parts} with scaling.batch {shared.batch} and scaling.accumulation "
+                f"{shared.accumulation}"
+            )
         if problems:
             raise ValueError("\n".join(problems))
         return self

@@ -34,7 +34,8 @@ _SCRATCH = (
 )
 _NATIVE = (
     "Python programs cannot ask about files nor list folders, and the modules of the standard "
-    "library that link a native library are not all there (sqlite3, ssl, lzma and bz2 are not)"
+    "library that link a native library are not all there (no sqlite3, ssl, lzma, bz2, XML parser, "
+    "East Asian codecs)"
 )
 _METADATA = (
     "where a path is known or guessed, it can be found out whether there is a file, and programs "

@@ -8,7 +8,7 @@ from voltx_core.errors import DataError, StoreError
 from voltx_core.release.model_folder import open_model, run_of
 
 
-def push(folder: Path, repository: str, *, private: bool = False) -> str:
+def push(folder: Path, repository: str, *, public: bool = False) -> str:
     """Upload an exported model; files that the hub already holds are not sent again.
 
     The token is the one of ``hf auth login`` or HF_TOKEN; HF_ENDPOINT names another hub.
@@ -16,7 +16,7 @@ def push(folder: Path, repository: str, *, private: bool = False) -> str:
     Args:
         folder: An exported model; it is verified first.
         repository: ``owner/name``; made when it is not there.
-        private: Make it visible to its owners only. One that is there stays as it is.
+        public: Make a new repository visible to everybody. One that is there stays as it is.
 
     Returns:
         The address of the commit.
@@ -32,7 +32,7 @@ def push(folder: Path, repository: str, *, private: bool = False) -> str:
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
     hub = HfApi(endpoint=endpoint)
     try:
-        hub.create_repo(repository, private=private, exist_ok=True)
+        hub.create_repo(repository, private=not public, exist_ok=True)
         done = hub.upload_folder(
             repo_id=repository,
             folder_path=folder,

@@ -24,7 +24,7 @@ def summary(card: Card) -> str:
     lines = [*_head(card), *_result(card, None), "## Stages", ""]
     shown = tables.stage_table(card)
     narrow = Table(shown.columns[:-1], tuple(row[:-1] for row in shown.rows), shown.numeric)
-    return "\n".join([*lines, *_table(narrow)]) + "\n"
+    return "\n".join([*lines, *table(narrow)]) + "\n"
 
 
 def _head(card: Card) -> Iterator[str]:
@@ -70,7 +70,7 @@ def _result(card: Card, pictures: Pictures | None) -> Iterator[str]:
     for index, (split, scores) in enumerate(by_split(card.scores).items()):
         yield f"### pass@1, {split}"
         yield ""
-        yield from _table(tables.score_table(scores))
+        yield from table(tables.score_table(scores))
         if pictures:
             yield from _picture(pictures.scores[index])
 
@@ -78,35 +78,35 @@ def _result(card: Card, pictures: Pictures | None) -> Iterator[str]:
 def _body(card: Card, pictures: Pictures) -> Iterator[str]:
     yield "## Stages"
     yield ""
-    yield from _table(tables.stage_table(card))
+    yield from table(tables.stage_table(card))
     yield "## Targets"
     yield ""
-    yield from _table(tables.target_table(card.targets))
+    yield from table(tables.target_table(card.targets))
     yield "## Time"
     yield ""
     yield from _picture(pictures.timeline)
-    yield from _table(tables.time_table(card))
+    yield from table(tables.time_table(card))
     for stage in card.stages:
         yield from _stage(stage, pictures)
     yield "## Lineage"
     yield ""
     yield from _picture(pictures.lineage)
-    yield from _table(tables.lineage_table(card))
+    yield from table(tables.lineage_table(card))
     yield "## Settings"
     yield ""
     if card.overrides:
-        yield from _table(tables.setting_table(card.overrides, f"In preset {card.preset}"))
+        yield from table(tables.setting_table(card.overrides, f"In preset {card.preset}"))
     else:
         yield f"Nothing differs from preset {card.preset}."
         yield ""
     if card.scaled:
         yield f"What preset {card.preset} changes of the training plan:"
         yield ""
-        yield from _table(tables.setting_table(card.scaled, "In the plan"))
+        yield from table(tables.setting_table(card.scaled, "In the plan"))
     yield "## Environment"
     yield ""
     for machine in card.machines:
-        yield from _table(tables.machine_table(machine))
+        yield from table(tables.machine_table(machine))
     yield "## Reproduce"
     yield ""
     yield from ("```sh", card.command, "```", "")
@@ -124,13 +124,13 @@ def _stage(stage: StageCard, pictures: Pictures) -> Iterator[str]:
     if stage.notes:
         yield ""
     if stage.targets:
-        yield from _table(tables.target_table(stage.targets, with_stage=False))
+        yield from table(tables.target_table(stage.targets, with_stage=False))
     if stage.metrics or stage.counts:
-        yield from _table(tables.metric_table(stage))
+        yield from table(tables.metric_table(stage))
     for title, rows in stage.tables.items():
         yield f"**{title}**"
         yield ""
-        yield from _table(tables.free_table(rows))
+        yield from table(tables.free_table(rows))
     for chart in pictures.curves.get(stage.name, ()):
         yield from _picture(chart)
     for figure in pictures.figures.get(stage.name, ()):
@@ -144,7 +144,7 @@ def _picture(chart: Chart | None) -> Iterator[str]:
         yield ""
 
 
-def _table(table: Table) -> Iterator[str]:
+def table(table: Table) -> Iterator[str]:
     if not table.rows:
         return
     yield "| " + " | ".join(_line(name) or " " for name in table.columns) + " |"

@@ -11,9 +11,11 @@ the stage fails with its name, and goes on from its last checkpoint when it is s
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,12 +29,13 @@ from voltx_core.judge.cage.jail import die_with_parent
 from voltx_core.stages import graph
 from voltx_core.stages.contract import StageRun, StopFlag, viewed
 from voltx_core.stages.machine import pin_threads
-from voltx_core.training.checkpoint import Checkpoints, Saved
+from voltx_core.training.checkpoint import Checkpoints
 from voltx_core.training.ranks import Ranks
 
 Work = Callable[[StageRun], object]
 PATIENCE_S = 3_600.0
 """The others wait so long for rank 0, which evaluates between two parts of the training."""
+_LOOK_S = 0.2
 _END_S = 20.0
 
 
@@ -44,9 +47,6 @@ class _Read(Checkpoints):
 
     def save(self, *_: Any, **__: Any) -> None:
         """Rank 0 saves."""
-
-    def restore(self, scope: str, device: str = "cpu") -> Saved | None:
-        return super().restore(scope, device)
 
 
 class _Silent:
@@ -76,11 +76,11 @@ def team(run: StageRun, work: Work, processes: int) -> Iterator[StageRun]:
     with tempfile.TemporaryDirectory(prefix="voltx-team-") as room:
         others = [_start(run, work, rank, processes, Path(room)) for rank in range(1, processes)]
         try:
+            _await(others, Path(room), run.stop)
             with _joined(run.device, 0, processes, Path(room)) as ranks:
-                try:
-                    yield replace(run, device=_device(run.device, 0), ranks=ranks)
-                except RuntimeError as error:  # what torch.distributed raises when a peer is gone
-                    raise _lost(others, Path(room), error) from error
+                yield replace(run, device=_device(run.device, 0), ranks=ranks)
+        except RuntimeError as error:  # what torch.distributed raises when a peer is gone
+            raise _lost(others, Path(room)) or error from None
         finally:
             _end(others)
 
@@ -114,8 +114,25 @@ def _start(
         )
 
 
+def _await(others: "list[subprocess.Popen[bytes]]", room: Path, stop: StopFlag) -> None:
+    """Until all have imported what they need; from then on they are soon there.
+
+    Raises:
+        StageError: One of them ended.
+        Interrupted: A stop was asked for.
+    """
+    while not all((room / f"rank-{rank}.up").exists() for rank in range(1, len(others) + 1)):
+        stop.check()
+        if any(process.poll() is not None for process in others):
+            raise _lost(others, room) or StageError("A rank ended before it began.")
+        time.sleep(_LOOK_S)
+
+
 def main(path: Path) -> None:
     """The life of a process that is not rank 0."""
+    # A machine that is taken away tells all its processes: rank 0 decides, saves and ends them.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
     order = json.loads(path.read_text())
     die_with_parent(order["leader"])
     pin_threads(order["threads"])
@@ -123,6 +140,7 @@ def main(path: Path) -> None:
     spec = graph.specs()[order["stage"]]
     module, _, name = order["work"].partition(":")
     work: Work = getattr(importlib.import_module(module), name)
+    (room / f"rank-{rank}.up").touch()
     with _joined(order["device"], rank, order["count"], room) as ranks:
         run = StageRun(
             spec=spec,
@@ -179,8 +197,8 @@ def _require_devices(device: str, processes: int) -> None:
         )
 
 
-def _lost(others: "list[subprocess.Popen[bytes]]", room: Path, error: RuntimeError) -> Exception:
-    """What is known of a process that is gone; the error itself when none is."""
+def _lost(others: "list[subprocess.Popen[bytes]]", room: Path) -> StageError | None:
+    """What is known of a process that is gone; None when none is."""
     for rank, process in enumerate(others, 1):
         try:
             status = process.wait(_END_S / 4)
@@ -194,7 +212,7 @@ def _lost(others: "list[subprocess.Popen[bytes]]", room: Path, error: RuntimeErr
                 f"Rank {rank} of {len(others) + 1} {how}. Start the stage again: it goes on from "
                 f"its last checkpoint.{last}"
             )
-    return error
+    return None
 
 
 def _end(others: "list[subprocess.Popen[bytes]]") -> None:

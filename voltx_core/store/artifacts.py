@@ -97,7 +97,8 @@ class ArtifactStore:
             replace: Take the place of what is committed; until the new manifest is written the
                 old one stays, whole.
             poll: Called during the upload, from several threads; what it raises breaks off before
-                anything is committed, and the next commit goes on with what has arrived.
+                anything is committed. A next commit of the very same files goes on with what
+                has arrived.
 
         Returns:
             The manifest in the store, which is another writer's when that was first.

@@ -58,15 +58,14 @@ class Ranks:
     def sum_gradients(self, parameters: "Iterable[nn.Parameter]") -> None:
         """Give every process the sum of all gradients, in place.
 
-        A parameter that took no part in one process's micro-batches counts as zero there.
+        Which parameters have one is the same everywhere: all do the same to other rows.
         """
         if self.count == 1:
             return
         import torch
 
-        for parameter in parameters:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
+        # A peer that is gone is noticed by the group on the CPU; a device would wait for it.
+        self.meet()
         for bucket in _buckets([p.grad for p in parameters if p.grad is not None]):
             flat = torch.cat([gradient.reshape(-1) for gradient in bucket])
             _distributed().all_reduce(flat)

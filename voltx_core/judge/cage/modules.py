@@ -5,6 +5,7 @@ they may not open, and the interpreter's own way to find a module is made of the
 linked in (a native library is measured by the linker) is loaded before.
 """
 
+import contextlib
 import importlib
 import os
 import sys
@@ -48,27 +49,35 @@ def list_modules(library: str) -> None:
     sources: dict[str, _Listed] = {}
     _list(library, "", sources)
     native = {
-        name.partition(".")[0]
+        entry.name.partition(".")[0]
         for folder in sys.path
-        if os.path.isdir(folder)
-        for name in os.listdir(folder)
-        if name.endswith(tuple(EXTENSION_SUFFIXES))
+        for entry in _entries(folder)
+        if entry.name.endswith(tuple(EXTENSION_SUFFIXES))
     }
     finder: Any = _Finder(sources, native)
     sys.meta_path = [finder if kept is PathFinder else kept for kept in sys.meta_path]
 
 
 def _list(folder: str, prefix: str, sources: "dict[str, _Listed]") -> None:
-    with os.scandir(folder) as entries:
-        for entry in entries:
+    for entry in _entries(folder):
+        name = prefix + entry.name.removesuffix(".py")
+        with contextlib.suppress(OSError):  # a link into nothing, or a file of others
             if entry.is_dir():
                 start = os.path.join(entry.path, "__init__.py")
                 if entry.name not in _NOT_LISTED and os.path.isfile(start):
-                    sources[prefix + entry.name] = _Listed(prefix + entry.name, start)
-                    _list(entry.path, f"{prefix}{entry.name}.", sources)
+                    sources[name] = _Listed(name, start)
+                    _list(entry.path, f"{name}.", sources)
             elif entry.name.endswith(".py") and entry.name != "__init__.py":
-                name = prefix + entry.name.removesuffix(".py")
                 sources.setdefault(name, _Listed(name, entry.path))
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    """What lies in a folder; nothing where it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
 
 
 class _Listed(SourceFileLoader):
