@@ -87,8 +87,8 @@ def model_card(card: Card, artifacts: Sequence[str]) -> str:
     lines += ["## Targets", "", *markdown.table(target_table(card.targets))]
     lines += [_LIMITS, "## Parts", "", *(f"- `{name}`" for name in artifacts), ""]
     lines += [
-        f"Preset {card.preset}, seed {card.seed}. `voltx-model.json` lists every part with its sha256",
-        "and the stage that made it; `report.json` has the figures above.",
+        f"Preset {card.preset}, seed {card.seed}. `voltx-model.json` lists every part with its",
+        "sha256 and the stage that made it; `report.json` has the figures above.",
         "",
     ]
     return "\n".join(lines)
