@@ -18,6 +18,7 @@ PRESET_OF: dict[VinciGPTPreset, PresetName] = {
     "h100-1h": "single-gpu",
 }
 """The size of everything else (disk, memory, checkpoints) that goes with each size of vinciGPT."""
+NAME_OF: dict[PresetName, VinciGPTPreset] = {size: name for name, size in PRESET_OF.items()}
 ABLATIONS: dict[Ablation, dict[str, Any]] = {
     "no-mask": {"vincigpt.mask_documents": False},
     "relu2": {"vincigpt.activation": "relu2"},
