@@ -96,6 +96,14 @@ def test_other_texts_make_another_corpus_and_where_they_lie_does_not(texts, tmp_
     assert identity(copy) != identity(texts)
 
 
+def test_texts_that_are_not_there_are_named_with_what_names_them(tmp_path):
+    from voltx_core.config import resolve
+
+    config = resolve("tiny", [source(tmp_path / "nowhere.txt")], environ={})
+    with pytest.raises(DataError, match=r"nowhere\.txt does not exist\. Check --texts or"):
+        vincigpt_corpus.external(config)
+
+
 def test_texts_without_anything_to_hold_out_are_refused(stage_run, tmp_path):
     path = tmp_path / "one.txt"
     path.write_text("Only this. " * 40)

@@ -46,7 +46,7 @@ def external(config: VoltxConfig) -> dict[str, str]:
     if source is None:
         facts = "\n".join(f"{k}={v}" for k, v in sorted(machine_digest().items()))
         return {"texts": hashlib.sha256(facts.encode()).hexdigest()}
-    return {"texts": digest_of(Path(source))}
+    return {"texts": digest_of(Path(source), named_by="--texts or vincigpt.corpus.source")}
 
 
 def run(run: StageRun) -> StageReport:
