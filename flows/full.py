@@ -27,6 +27,7 @@ from flows.vincigpt import baseline
 from tasks.conclusion import conclude
 from tasks.run import begin, run_name
 from voltx_core.config import PresetName
+from voltx_core.stages import graph
 
 
 @flow(
@@ -57,7 +58,11 @@ def voltx(
         force: Do the work of these stages even though committed results exist.
         rehearse_s: Every stage waits this many seconds in its own process instead of working,
             which shows that server, pools and workers play together. Empty means real work.
+
+    Raises:
+        ConfigError: A stage of another graph was asked for, or one that does not exist.
     """
+    graph.refuse_aside([*(only or ()), *([until] if until else ()), *(force or ())])
     with begin(preset, overrides, only, until, force, rehearse_s) as run:
         sources = data(run)
         language = translator(run, sources)

@@ -73,14 +73,22 @@ def _mistake(run: Run, states: list[State[Any]]) -> str | None:
     """What kept the run from completing, or None."""
     record = RunRecord(Workspace.open().artifacts, run.run_id)
     failed = [state for state in states if not state.is_completed() and state.is_final()]
-    if len(failed) == 0 and all(state.is_completed() for state in states):
+    foreign = len(run.stages) - len(states)  # selected, but the graph never submitted them
+    if not failed and not foreign and all(state.is_completed() for state in states):
         return None
+    parts = []
+    if failed:
+        parts.append(f"{len(failed)} of {len(states)} stages did not finish:")
+        parts += [f"- {reason(state)}" for state in failed]
+    if foreign:
+        parts.append(f"{foreign} of {len(run.stages)} selected stages are not part of this graph.")
     blocked = [row["name"] for row in record.rows() if row["state"] == "waiting"]
-    reasons = [f"- {reason(state)}" for state in failed]
+    why = "a stage before it did not finish" if failed else "this graph does not visit it"
     for name in blocked:
-        record.stage(name, state="blocked", why="a stage before it did not finish")
-    text = f"{len(failed)} of {len(states)} stages did not finish:\n" + "\n".join(reasons)
-    return text + (f"\nNot started for that: {', '.join(blocked)}." if blocked else "")
+        record.stage(name, state="blocked", why=why)
+    if blocked:
+        parts.append(f"Not started for that: {', '.join(blocked)}.")
+    return "\n".join(parts)
 
 
 def _now() -> str:

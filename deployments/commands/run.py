@@ -72,6 +72,7 @@ def run(
     began = time.monotonic()
     config = resolve(preset, overrides)
     stages = graph.select(only, until)
+    graph.refuse_aside([*only, *([until] if until else []), *force])
     parameters: dict[str, Any] = {
         "preset": preset,
         "overrides": {key: lookup(config, key) for key in _keys(overrides)},

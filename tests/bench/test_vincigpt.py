@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -40,6 +41,24 @@ def test_every_contender_trains_and_is_timed(track, name, monkeypatch):
     monkeypatch.setattr(torch.optim.AdamW, "step", counted)
     assert vincigpt_race.turn(track, name) > 0
     assert len(moved) == 3
+
+
+@pytest.mark.parametrize("name", [vincigpt_race.VOLTX, vincigpt_race.UNMASKED, vincigpt_race.EAGER])
+def test_the_same_steps_of_every_contender_are_timed(tmp_path, name, monkeypatch):
+    config = resolve("tiny", {"vincigpt.batch_tokens": 256}, environ={})
+    track = vincigpt_race.track(config, tmp_path, "cpu", warm=3, steps=5)
+    done = 0
+    step = torch.optim.AdamW.step
+
+    def counted(self, *arguments):
+        nonlocal done
+        done += 1
+        return step(self, *arguments)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", counted)
+    # A clock that shows the steps done: five steps take five seconds, whoever does them.
+    monkeypatch.setattr(vincigpt_race, "time", SimpleNamespace(perf_counter=lambda: float(done)))
+    assert vincigpt_race.turn(track, name) == track.tokens
 
 
 def test_the_stream_has_documents_of_the_stated_length(track):

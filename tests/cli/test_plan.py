@@ -121,3 +121,10 @@ def test_planning_imports_no_framework(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_plan_of_vincigpt_names_the_command_that_visits_it(invoke, tmp_path):
+    (tmp_path / "stories.txt").write_text("Once there was a cat.")
+    texts = "vincigpt.corpus.source=stories.txt"
+    result = invoke(plan, "--preset", "single-gpu", "--only", "vincigpt", "--set", texts)
+    assert f"Next: voltx vincigpt train --preset h100-1h --set {texts}" in result.stdout

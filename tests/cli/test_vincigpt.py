@@ -7,6 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+
+from voltx_core.cli.vincigpt_train import INTERRUPTED
+from voltx_core.cli.vincigpt_train import train as train_here
+from voltx_core.cli.watch import ended
+from voltx_core.stages import contract, vincigpt
+from voltx_core.stages.runs import latest
+from voltx_core.stages.workspace import Workspace
 
 VOLTX = "from voltx_core.cli.main import main; main()"
 SMALL = ("vincigpt.steps=6", "vincigpt.evaluate_every=3", "vincigpt.batch_tokens=256")
@@ -53,6 +61,78 @@ def test_asked_for_a_fresh_one_it_trains_again(folder):
     done = voltx(folder, *train("--fresh"))
     assert "vinciGPT committed" in done.stdout
     assert "8.1 vinciGPT corpus reused" in done.stderr
+
+
+class SoonStopped(contract.StopFlag):
+    """Asks to stop after four looks of the training loop."""
+
+    looks = 0
+
+    def __bool__(self) -> bool:
+        self.looks += 1
+        if self.looks > 4:
+            self.set("asked to")
+        return self.reason is not None
+
+
+def here(folder: Path, **options) -> None:
+    """The command in this process, on the stories of ``folder``."""
+    texts, store = str(folder / "stories.jsonl"), str(folder / "volt-store")
+    train_here("tiny", texts=texts, overrides=list(SMALL), store=store, **options)
+
+
+def test_a_fresh_one_that_was_interrupted_goes_on_by_the_command_it_printed(
+    folder, monkeypatch, capsys, caplog
+):
+    workspace = Workspace.open(str(folder / "volt-store"))
+    before = workspace.artifacts.manifests("vincigpt")[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(contract, "StopFlag", SoonStopped)
+        with pytest.raises(typer.Exit) as left:
+            here(folder, resume=False)
+    assert left.value.exit_code == INTERRUPTED
+    run_id = latest(workspace.artifacts)
+    outcome = ended(workspace, run_id)
+    assert outcome["state"] == "interrupted"
+    assert "saved at step 4 of 6" in outcome["why"]
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.endswith(f"--store {folder / 'volt-store'} --fresh --run {run_id}")
+    assert workspace.artifacts.manifests("vincigpt") == [before]
+
+    with caplog.at_level("INFO"):
+        here(folder, resume=False, run=run_id)
+    assert "goes on at step 4 of 6" in caplog.text
+    (after,) = workspace.artifacts.manifests("vincigpt")
+    assert after.run_id == run_id != before.run_id
+    assert after.artifacts == before.artifacts  # the same bytes as in one go
+    assert ended(workspace, run_id)["state"] == "completed"
+
+
+def test_a_training_that_fails_tells_who_watches_it(folder, monkeypatch):
+    def broken(_):
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(vincigpt, "run", broken)
+    workspace = Workspace.open(str(folder / "volt-store"))
+    with pytest.raises(OSError, match="gone"):
+        here(folder, resume=False)
+    outcome = ended(workspace, latest(workspace.artifacts))
+    assert (outcome["state"], outcome["why"]) == ("failed", "the disk is gone")
+
+
+@pytest.mark.parametrize(("run", "said"), [("unheard-of", "no run 'unheard-of'"), (None, "other")])
+def test_only_a_run_of_the_same_training_is_taken_up_again(folder, capsys, run, said):
+    workspace = Workspace.open(str(folder / "volt-store"))
+    changed = [*SMALL, "vincigpt.steps=7"]
+    with pytest.raises(typer.Exit):
+        train_here(
+            "tiny",
+            texts=str(folder / "stories.jsonl"),
+            overrides=changed,
+            run=run or latest(workspace.artifacts),
+            store=str(folder / "volt-store"),
+        )
+    assert said in capsys.readouterr().err
 
 
 def test_it_writes_the_same_with_the_same_seed(folder):

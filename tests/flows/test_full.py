@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from flows import full, vincigpt
 from tasks import dispatch
 from tasks.run import Run
+from voltx_core.errors import ConfigError
 from voltx_core.stages import graph
 
 
@@ -106,6 +107,12 @@ def test_vincigpt_visits_its_own_two_stages_one_after_the_other() -> None:
 
 def test_the_graph_of_volt_x_does_not_visit_what_stands_aside() -> None:
     assert not set(graph.select()) & set(graph.ASIDE)
+
+
+@pytest.mark.parametrize("asked", [{"only": ["vincigpt"]}, {"until": "8.2"}, {"force": ["8.1"]}])
+def test_the_graph_of_volt_x_refuses_what_stands_aside(asked: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="voltx vincigpt train"):
+        full.voltx.fn("tiny", **asked)
 
 
 def test_the_baseline_alone_visits_what_decides_its_budget_and_no_more() -> None:

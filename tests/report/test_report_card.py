@@ -8,10 +8,11 @@ import pytest
 
 from voltx_core.errors import StageError
 from voltx_core.report import charts, formatting, headline
-from voltx_core.report.content import StageCard
+from voltx_core.report.content import Setting, StageCard
 from voltx_core.report.curves import MOST_POINTS, read_curves, smoothed
 from voltx_core.report.markdown import summary
 from voltx_core.report.report_card import read_card, write_report
+from voltx_core.report.reproduction import command
 from voltx_core.report.svg import ticks, time_ticks
 from voltx_core.report.wall_time import account
 from voltx_core.stages.lifecycle import execute
@@ -54,6 +55,14 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.words.append(data)
+
+
+def test_a_run_of_vincigpt_is_repeated_by_its_own_command():
+    seeded = [Setting(key="seed", value=3, usual=0)]
+    stages = ["vincigpt_corpus", "vincigpt"]
+    found = command("single-gpu", seeded, stages, ["data"], aside=stages)
+    assert found == "voltx vincigpt train --preset h100-1h --set seed=3"
+    assert command("tiny", [], ["data"], ["data"], aside=stages) == "voltx run --preset tiny"
 
 
 def test_three_files_and_the_latest_link_are_written(report):

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from voltx_core.config import VoltxConfig, lookup
+from voltx_core.errors import ConfigError
 from voltx_core.stages import graph
 from voltx_core.stages.fingerprint import settings
 from voltx_core.store.keys import check_key
@@ -23,6 +24,18 @@ def test_numbers_are_unique():
 def test_every_artifact_has_one_maker():
     made = [artifact.name for spec in graph.specs().values() for artifact in spec.makes]
     assert len(set(made)) == len(made)
+
+
+@pytest.mark.parametrize("asked", ["vincigpt", "8.2", "8.1"])
+def test_what_stands_aside_is_refused_with_the_command_that_makes_it(asked):
+    with pytest.raises(ConfigError, match=r"8\.\d vincigpt.*voltx vincigpt train"):
+        graph.refuse_aside(["soft_core", asked])
+    graph.refuse_aside(["soft_core", "5.3"])
+
+
+def test_every_stage_has_a_command_that_makes_it():
+    assert graph.command("soft_core") == "voltx run --until soft_core"
+    assert graph.command("vincigpt") == "voltx vincigpt train"
 
 
 @pytest.mark.parametrize("name", graph.MODULES)

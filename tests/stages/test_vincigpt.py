@@ -96,11 +96,63 @@ def test_other_texts_make_another_corpus_and_where_they_lie_does_not(texts, tmp_
     assert identity(copy) != identity(texts)
 
 
+def test_texts_that_are_not_there_are_named_with_what_names_them(tmp_path):
+    from voltx_core.config import resolve
+
+    config = resolve("tiny", [source(tmp_path / "nowhere.txt")], environ={})
+    with pytest.raises(DataError, match=r"nowhere\.txt does not exist\. Check --texts or"):
+        vincigpt_corpus.external(config)
+
+
 def test_texts_without_anything_to_hold_out_are_refused(stage_run, tmp_path):
     path = tmp_path / "one.txt"
     path.write_text("Only this. " * 40)
     with pytest.raises(DataError, match="validation_share"):
         vincigpt_corpus.run(stage_run("vincigpt_corpus", {}, source(path)))
+
+
+@pytest.mark.parametrize("context", [4_096, 30_000])
+def test_texts_shorter_than_a_row_are_refused_with_cause_and_remedy(stage_run, corpus, context):
+    report, folder = corpus
+    short = [f"vincigpt.context={context}", f"vincigpt.batch_tokens={context}"]
+    assert report.counts["validation tokens"] <= 4_096 < report.counts["training tokens"] < 30_000
+    with pytest.raises(
+        DataError, match=r"held out; each part needs \d+.*--texts.*validation_share"
+    ):
+        vincigpt.run(stage_run("vincigpt", {"vincigpt_corpus": folder}, *SMALL, *short))
+
+
+def test_a_source_that_is_cut_short_still_has_its_validation_part(stage_run, tmp_path):
+    train = "".join(json.dumps({"text": f"{n} " * 2_000}) + "\n" for n in range(300))
+    (tmp_path / "train-0.jsonl").write_text(train)  # 2 MiB, and read first
+    (tmp_path / "validation-0.jsonl").write_text('{"text": "Once there was a cat."}\n')
+    run = stage_run("vincigpt_corpus", {}, source(tmp_path), "vincigpt.corpus.most_mib=1")
+    counts = vincigpt_corpus.run(run).counts
+    assert counts["validation documents"] == 1
+    assert 0 < counts["training documents"] < 300
+
+
+def test_of_a_fetched_set_only_its_own_files_are_read(stage_run, tmp_path, monkeypatch):
+    from voltx_core.data import hub
+
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    names = {"data/train-0.parquet": "one", "data/validation-0.parquet": "two"}
+    stray = {"data/train-old.parquet": "older", "more.txt": "others"}  # the second one recorded too
+    home = tmp_path / "tinystories"
+    (home / "data").mkdir(parents=True)
+    for name, text in (names | stray).items():
+        if name.endswith(".parquet"):
+            table = pyarrow.table({"text": [f"{text} {n}" for n in range(40)]})
+            parquet.write_table(table, home / name)
+        else:
+            (home / name).write_text(text)
+    listed = tuple(hub.FetchedFile(name, 1, "") for name in (*names, "more.txt"))
+    fetched = hub.Fetched("tinystories", "a/b", "c", "free", listed)
+    monkeypatch.setattr(hub, "fetch", lambda *_, **__: fetched)
+    run = stage_run("vincigpt_corpus", {}, source("tinystories"), f"data.directory={tmp_path}")
+    counts = vincigpt_corpus.run(run).counts
+    assert (counts["training documents"], counts["validation documents"]) == (40, 40)
 
 
 def test_it_learns_looks_and_writes(trained):

@@ -130,6 +130,9 @@ LLAMA = {**SIZES, "model_type": "llama", "hidden_act": "silu"}
         ({"mlp_bias": True}, "mlp_bias"),
         ({"rope_scaling": {"type": "yarn", "factor": 4.0}}, "rope_type = 'yarn'"),
         ({"quantization_config": {"bits": 4}}, "quantization_config"),
+        ({"rope_scaling": {"type": "linear"}}, "it has no 'factor'"),
+        ({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "it has no 'low_freq_factor'"),
+        ({"rope_scaling": {"type": "linear", "factor": "high"}}, "high"),
         ({"num_attention_heads": 5}, "heads"),
         ({"hidden_size": "wide"}, "wide"),
         (

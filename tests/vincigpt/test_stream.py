@@ -55,5 +55,5 @@ def test_a_stream_stays_on_disk_without_a_gpu(tmp_path):
 
 
 def test_a_missing_stream_says_what_to_do(tmp_path):
-    with pytest.raises(DataError, match="voltx vincigpt train"):
+    with pytest.raises(DataError, match=r"vincigpt/train --param 'force=\[\"vincigpt_corpus\"\]'"):
         TokenStream(tmp_path, "train")

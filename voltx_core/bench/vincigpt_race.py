@@ -2,12 +2,12 @@
 
 ``voltx`` goes through the project's own training loop, as a training does. The plain loops are
 what a textbook writes: the same transformer, all logits at once, torch's own cross-entropy and
-AdamW, causal attention over the whole row.
+AdamW, causal attention over the whole row. The same steps of everybody are timed.
 """
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from voltx_core.bench.session import BenchSession
 from voltx_core.config import VoltxConfig
-from voltx_core.training.checkpoint import Checkpoints
 from voltx_core.training.compilation import compiled
 from voltx_core.training.loop import autocast, train
 from voltx_core.training.randomness import generator, rows_of_step
-from voltx_core.training.ranks import ALONE, Ranks
 from voltx_core.training.schedule import adamw
-from voltx_core.training.session import StopFlag
 from voltx_core.vincigpt.model import VinciGPT
 from voltx_core.vincigpt.objective import token_loss
 from voltx_core.vincigpt.shape import Shape
@@ -34,33 +32,6 @@ CONTENDERS = (VOLTX, UNMASKED, EAGER, COMPILED)
 EOT = 0
 DOCUMENT_TOKENS = 200
 """Mean length of a document of the stream; stories of TinyStories are about this long."""
-
-
-class _Looks:
-    """Keeps items a second of every look of the training loop."""
-
-    def __init__(self) -> None:
-        self.items_per_s: list[float] = []
-
-    def progress(self, done: int, total: int, unit: str, note: str = "") -> None: ...
-
-    def figure(self, name: str, path: Path) -> None: ...
-
-    def metrics(self, values: Mapping[str, float], step: int) -> None:
-        del step
-        self.items_per_s += [v for k, v in values.items() if k.endswith("/items_per_s")]
-
-
-@dataclass(slots=True)
-class _Session:
-    """What the training loop asks for, without a stage."""
-
-    config: Any
-    device: str
-    checkpoints: Checkpoints
-    observer: _Looks
-    stop: StopFlag
-    ranks: Ranks = ALONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +85,47 @@ def turn(track: Track, name: str) -> float:
     return _plainly(track, compile_it=name == COMPILED)
 
 
+class _Stopwatch:
+    """Times a turn from the first counted step to the end of the last; the device has finished."""
+
+    def __init__(self, track: Track) -> None:
+        self._track = track
+        self._began: float | None = None
+        self._ended = 0.0
+
+    def step(self, number: int) -> None:
+        """The rows of a step are about to be read; may be told of it more than once."""
+        if number == self._track.warm and self._began is None:
+            self._began = self._now()
+
+    def stop(self) -> dict[str, float]:
+        """The last step is done; measures nothing else, so the loop may call it as a look."""
+        self._ended = self._now()
+        return {}
+
+    @property
+    def tok_s(self) -> float:
+        """Tokens a second of the counted steps."""
+        assert self._began is not None
+        return self._track.tokens * self._track.steps / (self._ended - self._began)
+
+    def _now(self) -> float:
+        if self._track.device.startswith("cuda"):
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+
 def _by_the_loop(track: Track, *, mask: bool) -> float:
-    model, settings, looks = track.model(), track.config.vincigpt, _Looks()
+    model, settings, watch = track.model(), track.config.vincigpt, _Stopwatch(track)
 
     def loss(micro: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        watch.step(micro.step)
         ids = track.stream.batch(micro.rows, track.shape.context, track.device)
         return token_loss(model, ids, EOT, mask_documents=mask), {}
 
     with tempfile.TemporaryDirectory(prefix="voltx-bench-") as folder:
         train(
-            _session(track, Path(folder), looks),
+            _session(track, Path(folder)),
             scope="bench",
             modules={"model": model},
             loss=loss,
@@ -132,25 +134,23 @@ def _by_the_loop(track: Track, *, mask: bool) -> float:
             steps=track.warm + track.steps,
             optimizer=settings.optimizer,
             accumulation=settings.accumulation,
+            evaluate=watch.stop,
+            evaluate_every=0,  # after the last step, before its checkpoint
         )
-    # The last look begins where the uncounted steps end.
-    return looks.items_per_s[-1] * track.shape.context
+    return watch.tok_s
 
 
 def _plainly(track: Track, *, compile_it: bool) -> float:
-    model, settings = track.model(), track.config.vincigpt
+    model, settings, watch = track.model(), track.config.vincigpt, _Stopwatch(track)
     with tempfile.TemporaryDirectory(prefix="voltx-bench-") as folder:
-        session = _session(track, Path(folder), _Looks())
+        session = _session(track, Path(folder))
     mover = adamw([model], settings.optimizer)
     rows = track.stream.rows(track.shape.context)
-    began = 0.0
     with compiled({"model": model}, on=compile_it):
         for step in range(track.warm + track.steps):
-            if step == track.warm:
-                _wait(track.device)
-                began = time.perf_counter()
             chosen = rows_of_step(0, "bench", step, track.batch, rows)
             for part in chosen.chunk(settings.accumulation):
+                watch.step(step)
                 ids = track.stream.batch(part, track.shape.context, track.device)
                 with autocast(session):
                     logits = model(ids[:, :-1])
@@ -159,8 +159,8 @@ def _plainly(track: Track, *, compile_it: bool) -> float:
             torch.nn.utils.clip_grad_norm_(model.parameters(), settings.optimizer.clip_norm)
             mover.step()
             mover.zero_grad(set_to_none=True)
-        _wait(track.device)
-    return track.tokens * track.steps / (time.perf_counter() - began)
+        watch.stop()
+    return watch.tok_s
 
 
 def hot_spots(track: Track, *, most: int = 12) -> list[tuple[str, float]]:
@@ -193,14 +193,5 @@ def race(
     return found
 
 
-def _session(track: Track, folder: Path, looks: _Looks) -> _Session:
-    # A look at the end of the uncounted steps, and one at the end.
-    compute = track.config.compute.model_copy(update={"log_every": track.warm})
-    config = track.config.model_copy(update={"compute": compute})
-    checkpoints = Checkpoints(folder, interval_s=float("inf"))
-    return _Session(config, track.device, checkpoints, looks, StopFlag())
-
-
-def _wait(device: str) -> None:
-    if device.startswith("cuda"):
-        torch.cuda.synchronize()
+def _session(track: Track, folder: Path) -> BenchSession:
+    return BenchSession.open(track.config, folder, device=track.device, say=lambda _: None)

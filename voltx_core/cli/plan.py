@@ -158,9 +158,15 @@ def _command(
 ) -> str:
     import shlex
 
-    words = ["voltx", "run", "--preset", preset]
-    words += [word for text in overrides for word in ("--set", text)]
+    from voltx_core.config.vincigpt import NAME_OF
+    from voltx_core.stages import graph
+
+    settings = [word for text in overrides for word in ("--set", text)]
+    settings += ["--store", store] if store else []
+    if not set(graph.ASIDE).isdisjoint(graph.select(only, until)):
+        size = NAME_OF.get(preset, preset)
+        return shlex.join(["voltx", "vincigpt", "train", "--preset", size, *settings])
+    words = ["voltx", "run", "--preset", preset, *settings]
     words += [word for text in only for word in ("--only", text)]
     words += ["--until", until] if until else []
-    words += ["--store", store] if store else []
     return shlex.join([*words, "--watch"])

@@ -17,8 +17,10 @@ from voltx_core.config.vincigpt import ABLATION_NAMES, PRESET_OF
 from voltx_core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from voltx_core.config import VoltxConfig
     from voltx_core.stages.contract import StopFlag
     from voltx_core.stages.lifecycle import Finished
+    from voltx_core.stages.workspace import Workspace
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -57,6 +59,14 @@ Resume = Annotated[
         help="Go on where an earlier training stopped, to the same bits; or train anew.",
     ),
 ]
+Run = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        metavar="RUN",
+        help="Take up this training again: with [b]--fresh[/b], the one that was begun anew.",
+    ),
+]
 
 
 @explained()
@@ -66,13 +76,14 @@ def train(
     texts: Texts = None,
     overrides: Overrides = [],  # noqa: B006
     resume: Resume = True,
+    run: Run = None,
     store: StoreUrl = None,
 ) -> None:
     """Train vinciGPT here, in this process: texts → tokenizer → stream of tokens → model.
 
     What is done already is reused. Progress is saved on the way: after Ctrl-C, a kill or a power
-    cut the same command goes on. The same through Prefect: [b]prefect deployment run
-    vincigpt/train[/b].
+    cut the same command goes on; one with [b]--fresh[/b] says at its start how. The same through
+    Prefect: [b]prefect deployment run vincigpt/train[/b].
 
     Examples:
 
@@ -103,13 +114,18 @@ def train(
     settings = [f"{key}={json.dumps(value)}" for key, value in changes.items()]
     config, workspace = resolve(size, [*settings, *overrides]), Workspace.open(store)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run_id = f"{datetime.now():%Y-%m-%d-%H%M%S}-vincigpt"
     stages = graph.select(["vincigpt"])
-    RunRecord(workspace.artifacts, run_id).start(config, stages)
-    began = datetime.now(UTC).isoformat(timespec="milliseconds")
+    run_id = run or f"{datetime.now():%Y-%m-%d-%H%M%S}-vincigpt"
+    if run:
+        _take_up(run, config, workspace)
+    else:
+        RunRecord(workspace.artifacts, run_id).start(config, stages)
     stop, out = StopFlag(), console()
-    with _stopping(stop):
-        try:
+    again = _again(preset, ablations, texts, overrides, store, None if resume else run_id)
+    if not resume:
+        out.print(f"If it is cut short, go on: [b]{again}[/]", soft_wrap=True)
+    try:
+        with _stopping(stop), _concluded(workspace, run_id):
             for name in stages:
                 finished = execute(
                     name,
@@ -119,19 +135,9 @@ def train(
                     stop=stop,
                     force=not resume and name == "vincigpt",
                 )
-        except Interrupted as interruption:
-            again = _again(preset, ablations, texts, overrides)
-            out.print(f"{interruption}\nGo on: [b]{again}[/]", soft_wrap=True)
-            raise typer.Exit(INTERRUPTED) from None
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    outcome = {
-        "state": "completed",
-        "why": None,
-        "started_at": began,
-        "finished_at": now,
-        "report": None,
-    }
-    workspace.artifacts.put_json(f"runs/{run_id}/outcome.json", outcome)
+    except Interrupted as interruption:
+        out.print(f"{interruption}\nGo on: [b]{again}[/]", soft_wrap=True)
+        raise typer.Exit(INTERRUPTED) from None
     _show(finished, out)
 
 
@@ -139,6 +145,54 @@ def _known(option: str, name: str, names: Any) -> Any:
     if name not in names:
         raise ConfigError(f"{option} {name!r} is unknown; use one of {', '.join(names)}.")
     return name
+
+
+def _take_up(run_id: str, config: "VoltxConfig", workspace: "Workspace") -> None:
+    """Make sure that a run is this training, and let whoever watches it know that it goes on.
+
+    Raises:
+        ConfigError: There is no such run, or it trains something else.
+    """
+    from voltx_core.stages.runs import RunRecord
+
+    begun = RunRecord(workspace.artifacts, run_id).read()
+    if begun is None:
+        raise ConfigError(
+            f"--run: there is no run {run_id!r} in {workspace.url}. Name one of this store "
+            "(--store), or leave --run out."
+        )
+    if begun["config"].get("vincigpt") != config.vincigpt.model_dump(mode="json"):
+        raise ConfigError(
+            f"--run: {run_id!r} was begun with other settings of vinciGPT. Give the options that "
+            "it was begun with, or leave --run out."
+        )
+    workspace.artifacts.store.delete(_outcome_of(run_id))
+
+
+@contextmanager
+def _concluded(workspace: "Workspace", run_id: str) -> Iterator[None]:
+    """Within, a run goes on; how it ended is written down, also for those who watch it."""
+    from voltx_core.errors import Interrupted
+
+    began, state, why = _now(), "completed", None
+    try:
+        yield
+    except BaseException as error:
+        state = "interrupted" if isinstance(error, Interrupted) else "failed"
+        why = str(error) or type(error).__name__
+        raise
+    finally:
+        times = {"started_at": began, "finished_at": _now()}
+        outcome = {"state": state, "why": why, **times, "report": None}
+        workspace.artifacts.put_json(_outcome_of(run_id), outcome)
+
+
+def _outcome_of(run_id: str) -> str:
+    return f"runs/{run_id}/outcome.json"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 @contextmanager
@@ -156,12 +210,21 @@ def _stopping(stop: "StopFlag") -> Iterator[None]:
             signal.signal(wish, handler)
 
 
-def _again(preset: str, ablations: list[str], texts: str | None, overrides: list[str]) -> str:
+def _again(
+    preset: str,
+    ablations: list[str],
+    texts: str | None,
+    overrides: list[str],
+    store: str | None,
+    forced: str | None,
+) -> str:
+    """The command that goes on; what was begun anew is found by its run alone."""
     words = ["voltx", "vincigpt", "train", "--preset", preset]
     words += [word for name in ablations for word in ("--ablation", name)]
     words += ["--texts", texts] if texts else []
     words += [word for text in overrides for word in ("--set", text)]
-    return shlex.join([*words, "--resume"])
+    words += ["--store", store] if store else []
+    return shlex.join([*words, *(["--fresh", "--run", forced] if forced else ["--resume"])])
 
 
 def _show(finished: "Finished", out: Any) -> None:

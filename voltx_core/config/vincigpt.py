@@ -18,6 +18,7 @@ PRESET_OF: dict[VinciGPTPreset, PresetName] = {
     "h100-1h": "single-gpu",
 }
 """The size of everything else (disk, memory, checkpoints) that goes with each size of vinciGPT."""
+NAME_OF: dict[PresetName, VinciGPTPreset] = {size: name for name, size in PRESET_OF.items()}
 ABLATIONS: dict[Ablation, dict[str, Any]] = {
     "no-mask": {"vincigpt.mask_documents": False},
     "relu2": {"vincigpt.activation": "relu2"},
@@ -39,7 +40,7 @@ class CorpusConfig(Section):
     tokenizer_mib: Positive = 256
     """MiB of text that the tokenizer is trained on."""
     most_mib: Positive = 8_192
-    """Most MiB of text kept."""
+    """Most MiB of text kept of each part: what is trained on, what is held out."""
     validation_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
     """Share held out where the source has no validation part of its own: whole packages of a
     machine, single documents of a file."""

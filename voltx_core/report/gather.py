@@ -53,7 +53,8 @@ def gather(
     finished = _time(run.get("finished_at")) or _last_sign(stages)
     overrides, scaled = _settings(config)
     facts = {key: value for key, value in run.items() if key not in RUN_KEYS}
-    known = [name for name, stage in outline.items() if not stage.get("aside")]
+    aside = [name for name, stage in outline.items() if stage.get("aside")]
+    known = [name for name in outline if name not in aside]
     return Card(
         run_id=run["run_id"],
         preset=str(config.get("preset", "")),
@@ -69,7 +70,7 @@ def gather(
         overrides=overrides,
         scaled=scaled,
         facts=facts,
-        command=command(str(config.get("preset", "")), overrides, run["stages"], known),
+        command=command(str(config.get("preset", "")), overrides, run["stages"], known, aside),
     )
 
 

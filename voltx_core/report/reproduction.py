@@ -2,14 +2,19 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from voltx_core.config.vincigpt import NAME_OF
 from voltx_core.report.content import Card, Setting
 
 
 def command(
-    preset: str, overrides: Sequence[Setting], stages: Sequence[str], known: Sequence[str]
+    preset: str,
+    overrides: Sequence[Setting],
+    stages: Sequence[str],
+    known: Sequence[str],
+    aside: Collection[str] = (),
 ) -> str:
     """The command line that repeats a run.
 
@@ -19,12 +24,16 @@ def command(
             environment and is left out.
         stages: Stages the run visited.
         known: All stages of the graph, in order.
+        aside: Stages of vinciGPT's own graph; a run of these has its own command.
     """
+    apart = not set(aside).isdisjoint(stages)
     words = ["voltx", "run", "--preset", preset]
+    if apart:
+        words = ["voltx", "vincigpt", "train", "--preset", NAME_OF.get(preset, preset)]
     for setting in overrides:
         if setting.key != "data.directory":
             words += ["--set", f"{setting.key}={_value(setting.value)}"]
-    if stages and set(stages) != set(known):
+    if stages and not apart and set(stages) != set(known):
         words += [word for name in stages for word in ("--only", name)]
     return shlex.join(words)
 

@@ -59,7 +59,8 @@ def external(config: VoltxConfig) -> dict[str, str]:
     for name in ("directory", "problems", "corpus"):
         location = getattr(config.data, name)
         if location is not None:
-            outside[name] = digest_of(Path(location))
+            variable = " and the variable VOLTX_DATA_DIR" if name == "directory" else ""
+            outside[name] = digest_of(Path(location), named_by=f"data.{name}{variable}")
     return outside
 
 

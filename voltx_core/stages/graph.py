@@ -31,6 +31,8 @@ MODULES: tuple[str, ...] = (
 """Stage modules, in an order in which every stage comes after what it needs."""
 ASIDE: tuple[str, ...] = ("vincigpt_corpus", "vincigpt")
 """Stages of a small graph of their own (flows/vincigpt.py), visited when they are named."""
+ASIDE_COMMAND = "voltx vincigpt train"
+"""What visits the stages of ``ASIDE``; `voltx run` visits all others."""
 
 
 def module(name: str) -> ModuleType:
@@ -82,6 +84,29 @@ def select(only: Iterable[str] | None = None, until: str | None = None) -> tuple
             wanted.add(name)
             frontier += parents(name)
     return tuple(n for n in MODULES if n in wanted)
+
+
+def refuse_aside(asked: Iterable[str]) -> None:
+    """Make sure that the graph of Volt X visits what was asked for.
+
+    Args:
+        asked: Names or numbers.
+
+    Raises:
+        ConfigError: One of them stands aside, or no stage has it.
+    """
+    aside = [name for text in asked if (name := named(text)) in ASIDE]
+    if aside:
+        listed = ", ".join(f"{specs()[name].number} {name}" for name in dict.fromkeys(aside))
+        raise ConfigError(
+            f"{listed}: not part of the graph of Volt X, so this run would not visit it. "
+            f"Train it by its own command: {ASIDE_COMMAND}."
+        )
+
+
+def command(name: str) -> str:
+    """What makes a stage and all it needs, as it is typed."""
+    return ASIDE_COMMAND if name in ASIDE else f"voltx run --until {name}"
 
 
 def named(text: str) -> str:

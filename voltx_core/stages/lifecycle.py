@@ -91,7 +91,7 @@ def execute(
     if decided.fingerprint is None:
         raise StageError(
             f"Stage {spec.number} {name} cannot start: {decided.why}. "
-            f"Run the stages before it: voltx run --until {name}."
+            f"Run the stages before it: {graph.command(name)}."
         )
     inputs = input_digests(spec, planned)
     assert inputs is not None

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from voltx_core.errors import DataError
 from voltx_core.stages.contract import Artifact, StageReport, StageRun, StageSpec, Target
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def run(run: StageRun) -> StageReport:
     tokenizer = TextTokenizer.load(source / corpus.TOKENIZER_FILE)
     facts = json.loads((source / corpus.FACTS_FILE).read_text())
     stream, unseen = TokenStream(source, "train"), TokenStream(source, "validation")
+    _require_rows(stream, unseen, config.context)
     resident = stream.reside(run.device)
     shape = Shape.of(config, tokenizer.entries, activation=config.activation)
     batch = config.batch_tokens // config.context
@@ -123,6 +125,21 @@ def run(run: StageRun) -> StageReport:
         timings_s={"training": trained.seconds, **_step_s(pace, config.batch_tokens)},
         flops=flops,
     )
+
+
+def _require_rows(stream: "TokenStream", unseen: "TokenStream", context: int) -> None:
+    """Both parts fill a row.
+
+    Raises:
+        DataError: One does not.
+    """
+    if min(stream.rows(context), unseen.rows(context)) == 0:
+        raise DataError(
+            f"The corpus has {len(stream)} tokens to train on and {len(unseen)} held out; each "
+            f"part needs {context + 1}: vincigpt.context = {context} and the one that follows. "
+            "Give more text (--texts), hold out more of it (vincigpt.corpus.validation_share), or "
+            "choose a shorter vincigpt.context."
+        )
 
 
 def _step_s(pace: "TokenPace", tokens: int) -> dict[str, float]:

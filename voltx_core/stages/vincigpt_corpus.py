@@ -46,7 +46,7 @@ def external(config: VoltxConfig) -> dict[str, str]:
     if source is None:
         facts = "\n".join(f"{k}={v}" for k, v in sorted(machine_digest().items()))
         return {"texts": hashlib.sha256(facts.encode()).hexdigest()}
-    return {"texts": digest_of(Path(source))}
+    return {"texts": digest_of(Path(source), named_by="--texts or vincigpt.corpus.source")}
 
 
 def run(run: StageRun) -> StageReport:
@@ -62,11 +62,15 @@ def run(run: StageRun) -> StageReport:
         StreamWriter(folder, "train", tokenizer.begin) as train,
         StreamWriter(folder, "validation", tokenizer.begin) as validation,
     ):
-        for chunk, held_out in _chunks(run, source):
-            if not held_out:
-                train.add(tokenizer.encode(chunk))
-            elif validation.tokens < config.validation_tokens - 1:
+
+        def wanted(held_out: bool) -> bool:
+            return not held_out or validation.tokens < config.validation_tokens - 1
+
+        for chunk, held_out in _chunks(run, source, wanted):
+            if held_out:
                 validation.add(tokenizer.encode(chunk), most=config.validation_tokens)
+            else:
+                train.add(tokenizer.encode(chunk))
             run.stop.check()
             run.observer.progress(train.tokens // 1_000, train.tokens // 1_000, "k tokens")
     if not train.documents or not validation.documents:
@@ -108,17 +112,25 @@ def _source(run: StageRun) -> Source:
         return _mined(run)
     if source != HUB_SET:
         return lambda: file_texts(Path(source))
+    from fnmatch import fnmatch
+
     from voltx_core.data import hub
 
     directory = run.config.data.directory  # kept where data lies, else only while this stage runs
     home = Path(directory) if directory else run.folder.parent / "hub"
-    hub.fetch(
+    fetched = hub.fetch(
         HUB_SET,
         home,
         revision=hub.SETS[HUB_SET].revision,
         tell=lambda done, total: run.observer.progress(done, total, "KiB", HUB_SET),
     )
-    return lambda: file_texts(home / HUB_SET)
+    # An older commit, or a fetch of other files, may have left texts beside those of this set.
+    names = {
+        file.name
+        for file in fetched.files
+        if any(fnmatch(file.name, pattern) for pattern in hub.SETS[HUB_SET].files)
+    }
+    return lambda: file_texts(home / HUB_SET, names)
 
 
 def _mined(run: StageRun) -> Source:
@@ -152,8 +164,8 @@ def _tokenizer(run: StageRun, source: Source) -> "TextTokenizer":
 
     def texts() -> Iterator[str]:
         size = 0
-        for chunk, held_out in _chunks(run, source):
-            for text in chunk if not held_out else ():
+        for chunk, _ in _chunks(run, source, wanted=lambda held_out: not held_out):
+            for text in chunk:
                 size += len(text.encode(errors="replace"))
                 yield text
             if size > config.tokenizer_mib * MIB:
@@ -170,18 +182,34 @@ def _tokenizer(run: StageRun, source: Source) -> "TextTokenizer":
     return TextTokenizer.of_text(pieces.rows[0])
 
 
-def _chunks(run: StageRun, source: Source) -> Iterator[tuple[list[str], bool]]:
-    """Texts of one part after the other, in the order of the source, up to ``most_mib``."""
+def _chunks(
+    run: StageRun, source: Source, wanted: Callable[[bool], bool]
+) -> Iterator[tuple[list[str], bool]]:
+    """Texts in the order of the source, up to ``most_mib`` of each part.
+
+    Args:
+        run: Whose settings.
+        source: The texts.
+        wanted: Whether more is wanted of the part that is held out (or of the other).
+
+    Yields:
+        Texts of one part, and whether it is the one that is held out.
+    """
     from voltx_core.vincigpt.texts import held_out
 
-    config, size = run.config.vincigpt.corpus, 0
+    config = run.config.vincigpt.corpus
+    sizes = {False: 0, True: 0}
     waiting: dict[bool, list[str]] = {False: [], True: []}
     for text in source():
-        size += len(text.content.encode(errors="replace"))
-        if size > config.most_mib * MIB:
+        # A source may begin with all that is trained on: its end must not starve the other part.
+        open_parts = [p for p in sizes if sizes[p] <= config.most_mib * MIB and wanted(p)]
+        if not open_parts:
             break
-        if text.content.strip():
-            part = held_out(text, run.config.seed, config.validation_share)
+        part = held_out(text, run.config.seed, config.validation_share)
+        if part not in open_parts:
+            continue
+        sizes[part] += len(text.content.encode(errors="replace"))
+        if text.content.strip() and sizes[part] <= config.most_mib * MIB:
             waiting[part].append(text.content.strip())
             if len(waiting[part]) == TEXTS_AT_ONCE:
                 yield waiting[part], part

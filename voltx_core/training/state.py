@@ -109,7 +109,7 @@ class TrainingState:
         moments: dict[int, dict[str, Tensor]] = {}
         for key, value in _below(saved.tensors, "adam.").items():
             index, name = key.split(".", 1)
-            # AdamW keeps its step counter on the CPU.
+            # AdamW keeps its step counter on the CPU; a fused one takes it to its device itself.
             moments.setdefault(int(index), {})[name] = value.cpu() if name == "step" else value
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})

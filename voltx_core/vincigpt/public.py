@@ -91,15 +91,15 @@ def shape_of(config: Mapping[str, Any], where: str = CONFIG) -> Shape:
     ]
     if config.get("quantization_config"):
         wrong.append("quantization_config (only plain weights)")
-    rope = _rope(config, wrong)
-    window = _window(config, str(family), wrong)
-    if wrong:
-        raise DataError(
-            f"{where}: not supported: {'; '.join(wrong)}. Results would differ from the published "
-            "model's, so it is not loaded."
-        )
     biased = bool(config.get("attention_bias", False))
     try:
+        rope = _rope(config, wrong)
+        window = _window(config, str(family), wrong)
+        if wrong:
+            raise DataError(
+                f"{where}: not supported: {'; '.join(wrong)}. Results would differ from the "
+                "published model's, so it is not loaded."
+            )
         heads = int(config["num_attention_heads"])
         return Shape(
             vocabulary=int(config["vocab_size"]),

@@ -67,8 +67,8 @@ class TokenStream:
             self.offsets = np.memmap(starts, dtype="<i8", mode="r")
         except (OSError, ValueError) as error:
             raise DataError(
-                f"{folder} holds no stream {name!r} of tokens ({error}). Make it again: voltx "
-                "vincigpt train --fresh."
+                f"{folder} holds no stream {name!r} of tokens ({error}). Make it again: prefect "
+                "deployment run vincigpt/train --param 'force=[\"vincigpt_corpus\"]'."
             ) from error
         self._resident: Tensor | None = None
 

@@ -6,7 +6,7 @@ Every source is a stream of ``Text``, read again from its beginning as often as 
 import ast
 import hashlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -70,7 +70,7 @@ def docstrings(source: str) -> list[str]:
     return found
 
 
-def file_texts(path: Path) -> Iterator[Text]:
+def file_texts(path: Path, names: Collection[str] | None = None) -> Iterator[Text]:
     """Documents of a file or, in sorted order, of all files of a folder that can be read.
 
     Files whose name begins with ``validation`` or ``valid`` are the validation part.
@@ -78,6 +78,7 @@ def file_texts(path: Path) -> Iterator[Text]:
     Args:
         path: ``.txt`` (documents between lines of ``<|endoftext|>``, else one), ``.jsonl`` or
             ``.parquet`` with ``text``, ``content`` or ``story``, plain or compressed; or a folder.
+        names: Of a folder, only these files, as seen from there; by default all.
 
     Raises:
         DataError: Nothing there, or nothing that can be read.
@@ -86,6 +87,8 @@ def file_texts(path: Path) -> Iterator[Text]:
         yield from _file(path)
         return
     files = [p for p in sorted(path.rglob("*")) if p.is_file() and _form(p) in FORMS]
+    if names is not None:
+        files = [p for p in files if p.relative_to(path).as_posix() in names]
     if not files:
         raise DataError(
             f"{path} has no {', '.join(FORMS)} files. Name the folder that holds your texts, or "
