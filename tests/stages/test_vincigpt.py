@@ -208,6 +208,19 @@ def test_stopped_and_resumed_it_makes_the_same_bytes(stage_run, corpus, ablation
     assert again.tables == report.tables
 
 
+def test_a_process_that_finds_all_steps_done_reports_what_was_measured(
+    stage_run, corpus, monkeypatch
+):
+    monkeypatch.setattr(vincigpt, "_peak", lambda _: 1e12)  # as of a device in the table
+    inputs, few = {"vincigpt_corpus": corpus[1]}, (*SMALL, "vincigpt.steps=4")
+    first = vincigpt.run(stage_run("vincigpt", inputs, *few, home="died at its commit"))
+    again = vincigpt.run(stage_run("vincigpt", inputs, *few, home="died at its commit"))
+    assert first.metrics["mfu_6n"] > 0
+    assert again.metrics == first.metrics
+    assert again.notes == first.notes
+    assert again.timings_s["step"] == first.timings_s["step"]
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -69,13 +69,14 @@ def run(run: StageRun) -> StageReport:
     facts = json.loads((source / corpus.FACTS_FILE).read_text())
     stream, unseen = TokenStream(source, "train"), TokenStream(source, "validation")
     _require_rows(stream, unseen, config.context)
-    resident = stream.reside(run.device)
+    if stream.reside(run.device):
+        logger.info("the stream of tokens is kept on the device")
     shape = Shape.of(config, tokenizer.entries, activation=config.activation)
     batch = config.batch_tokens // config.context
     model = VinciGPT(shape, generator=generator(run.config.seed, SCOPE, "weights"))
     model = model.to(run.device)
     pace = TokenPace(run.observer, SCOPE, shape, batch=batch, steps=config.steps, peak=_peak(run))
-    looks = _Looks(run, model, tokenizer, unseen)
+    looks = _Looks(run, model, tokenizer, unseen, pace)
 
     def loss(micro: Any) -> "tuple[Tensor, dict[str, Tensor]]":
         looks.step = micro.step + 1
@@ -119,8 +120,8 @@ def run(run: StageRun) -> StageReport:
         counts={"steps": config.steps, "tokens": config.steps * config.batch_tokens},
         tables={"Validation": [{"step": s, "loss": v} for s, v in sorted(looks.losses.items())]},
         notes=[
-            f"The stream of tokens was {'on the device' if resident else 'read from disk'}; MFU "
-            "needs a device whose peak is known."
+            "mfu_6n and mfu_full are of the clock, at the newest look at the training; they need a "
+            "device whose peak is known."
         ],
         timings_s={"training": trained.seconds, **_step_s(pace, config.batch_tokens)},
         flops=flops,
@@ -143,13 +144,13 @@ def _require_rows(stream: "TokenStream", unseen: "TokenStream", context: int) ->
 
 
 def _step_s(pace: "TokenPace", tokens: int) -> dict[str, float]:
-    """Seconds of a step at the end; nothing where all steps were done by an earlier process."""
+    """Seconds of a step at the newest look, which an earlier process may have taken."""
     speed = pace.last.get("tok_s")
     return {"step": tokens / speed} if speed else {}
 
 
 class _Looks:
-    """Validation losses, samples and the best weights, as far as training has come."""
+    """Validation losses, samples, the best weights and the pace, as far as training has come."""
 
     def __init__(
         self,
@@ -157,9 +158,10 @@ class _Looks:
         model: "VinciGPT",
         tokenizer: "TextTokenizer",
         unseen: "TokenStream",
+        pace: "TokenPace",
     ) -> None:
         self._run, self._model = run, model
-        self._tokenizer, self._unseen = tokenizer, unseen
+        self._tokenizer, self._unseen, self._pace = tokenizer, unseen, pace
         self.step = 0
         """Steps done when the next look is taken."""
         self.weights: dict[str, Tensor] = {}
@@ -171,12 +173,18 @@ class _Looks:
         return self.weights
 
     def meta(self) -> dict[str, Any]:
-        return {"losses": list(self.losses.items()), "samples": list(self.samples.items())}
+        return {
+            "losses": list(self.losses.items()),
+            "samples": list(self.samples.items()),
+            "pace": self._pace.last,
+        }
 
     def recall(self, tensors: "Mapping[str, Tensor]", meta: "Mapping[str, Any]") -> None:
         self.weights = dict(tensors)
         self.losses = {int(step): float(loss) for step, loss in meta["losses"]}
         self.samples = {int(step): list(texts) for step, texts in meta["samples"]}
+        # A process that finds all steps done measures none; checkpoints of before had no pace.
+        self._pace.last = dict(meta.get("pace", {}))
 
     @property
     def best(self) -> int:
