@@ -124,6 +124,12 @@ def handler(there: StandIn) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
+def point_at(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What setting HF_ENDPOINT does before a process starts: the client reads it on import."""
+    monkeypatch.setenv("HF_ENDPOINT", url)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", url)
+
+
 @pytest.fixture
 def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     stand_in = StandIn()
@@ -132,7 +138,7 @@ def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     stand_in.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
-    monkeypatch.setenv("HF_ENDPOINT", stand_in.url)
+    point_at(stand_in.url, monkeypatch)
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
     try:
@@ -196,7 +202,7 @@ def test_a_refused_token_is_told_from_a_hub_out_of_reach(
     with pytest.raises(StoreError, match=r"HTTP 401.*may write there"):
         push(model, "me/model")
     assert there.files == {}
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    point_at("http://127.0.0.1:9", monkeypatch)
     with pytest.raises(StoreError, match=r"127\.0\.0\.1:9.*Check the network and HF_ENDPOINT"):
         push(model, "me/model")
 
