@@ -79,6 +79,13 @@ def test_ratios_are_taken_within_a_round():
     assert why["vs_nsjail"] == "nsjail was not asked for"
 
 
+def test_a_floor_below_the_resolution_of_the_clock_is_no_divisor():
+    records = {"ns": rounds_of("ns", 1.0, 1.0), "floor": rounds_of("floor", 0.5, 0.5, cpu_s=0.0)}
+    figures, why = measure(records, 2)
+    assert figures["cpu_over_floor"] is None
+    assert "tick of the clock" in why["cpu_over_floor"]
+
+
 def test_what_did_not_run_is_null_with_a_reason():
     records = {"ns": Record("ns", why="no namespaces"), "floor": rounds_of("floor", 1.0)}
     figures, why = measure(records, 2)

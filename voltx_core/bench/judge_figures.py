@@ -29,13 +29,13 @@ def measure(records: Mapping[str, Record], programs: int) -> tuple[Figures, dict
     figures: Figures = {}
     why: dict[str, str] = {}
 
-    def note(name: str, value: float | None, *needed: str) -> None:
+    def note(name: str, value: float | None, *needed: str, otherwise: str = "") -> None:
         figures[name] = None if value is None else round(value, 3)
         if value is None:
             why[name] = "; ".join(
                 _absence(records, need) for need in needed if _lacks(records, need)
             )
-            why[name] = why[name] or "its memory could not be read"
+            why[name] = why[name] or otherwise
 
     for name in (*LEVELS, *PEERS, FLOOR):
         end, rounds = suffix(name), _rounds(records, name)
@@ -51,9 +51,20 @@ def measure(records: Mapping[str, Record], programs: int) -> tuple[Figures, dict
             pairs = zip(ours, _rounds(records, peer), strict=False)
             note(f"vs_{peer}{end}", _median([b.wall_s / a.wall_s for a, b in pairs]), level, peer)
         pairs = zip(ours, _rounds(records, FLOOR), strict=False)
-        note(f"cpu_over_floor{end}", _median([a.cpu_s / b.cpu_s for a, b in pairs]), level, FLOOR)
+        note(
+            f"cpu_over_floor{end}",
+            _median([a.cpu_s / b.cpu_s for a, b in pairs if b.cpu_s]),
+            level,
+            FLOOR,
+            otherwise="the bare fork took less CPU than a tick of the clock: more --programs",
+        )
         record = records.get(level)
-        note(f"memory_mib_per_slot{end}", record.slot_mib if record else None, level)
+        note(
+            f"memory_mib_per_slot{end}",
+            record.slot_mib if record else None,
+            level,
+            otherwise="its memory could not be read",
+        )
     return figures, why
 
 
