@@ -2,10 +2,7 @@
 
 import logging
 import os
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -27,6 +24,7 @@ from voltx_core.stages.lifecycle import execute
 from voltx_core.stages.machine import device
 from voltx_core.stages.runs import RunRecord
 from voltx_core.stages.workspace import Workspace
+from voltx_core.training.session import stopping
 
 logger = logging.getLogger("voltx_core.stage")
 
@@ -54,7 +52,11 @@ def stage(
     workspace = Workspace.open()
     stop = StopFlag()
     pulse = Pulse(workspace.artifacts, key_of(run_id, name), flow_run=str(flow_run.id))
-    with stopping(stop), pulse, Publisher(name) as publisher:
+    with (
+        stopping(stop, "this machine or `voltx down` wants an end"),
+        pulse,
+        Publisher(name) as publisher,
+    ):
         try:
             if rehearse_s is not None:
                 rehearse(name, run_id, workspace, rehearse_s, stop, publisher)
@@ -78,22 +80,6 @@ def stage(
         except Exception as error:  # the stage is committed: what the UI lacks is no failure
             logger.warning("Tables and pictures of %s are not in the UI: %s", name, error)
     return Completed(message=f"{finished.state} as {finished.manifest.fingerprint}")
-
-
-@contextmanager
-def stopping(stop: StopFlag) -> Iterator[None]:
-    """Within, SIGTERM and SIGINT ask the stage to save and leave, instead of ending it there."""
-
-    def ask(number: int, _: Any) -> None:
-        name = signal.Signals(number).name
-        stop.set(f"{name}: this machine or `voltx down` wants an end")
-
-    earlier = {wish: signal.signal(wish, ask) for wish in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for wish, handler in earlier.items():
-            signal.signal(wish, handler)
 
 
 def rehearse(

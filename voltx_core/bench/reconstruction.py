@@ -146,7 +146,7 @@ def by_length(translator: Translator, codes: Sequence[str]) -> list[Carried]:
 
 
 def overall(found: Sequence[Carried], what: str) -> float:
-    """Mean over all functions of one of the shares."""
+    """Mean of one of the shares of the classes, each weighed by its functions."""
     total = sum(each.functions for each in found)
     return sum(getattr(each, what) * each.functions for each in found) / total
 

@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import shlex
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,7 +17,6 @@ from voltx_core.errors import ConfigError
 
 if TYPE_CHECKING:
     from voltx_core.config import VoltxConfig
-    from voltx_core.stages.contract import StopFlag
     from voltx_core.stages.lifecycle import Finished
     from voltx_core.stages.workspace import Workspace
 
@@ -104,6 +102,7 @@ def train(
     from voltx_core.stages.lifecycle import execute
     from voltx_core.stages.runs import RunRecord
     from voltx_core.stages.workspace import Workspace
+    from voltx_core.training.session import stopping
 
     given = {"vincigpt.corpus.source": texts} if texts else {}
     size, changes = translated(
@@ -125,7 +124,7 @@ def train(
     if not resume:
         out.print(f"If it is cut short, go on: [b]{again}[/]", soft_wrap=True)
     try:
-        with _stopping(stop), _concluded(workspace, run_id):
+        with stopping(stop, "progress is being saved"), _concluded(workspace, run_id):
             for name in stages:
                 finished = execute(
                     name,
@@ -193,21 +192,6 @@ def _outcome_of(run_id: str) -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-@contextmanager
-def _stopping(stop: "StopFlag") -> Iterator[None]:
-    """Within, SIGINT and SIGTERM ask the training to save and leave."""
-
-    def ask(number: int, _: Any) -> None:
-        stop.set(f"{signal.Signals(number).name}: progress is being saved")
-
-    earlier = {wish: signal.signal(wish, ask) for wish in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for wish, handler in earlier.items():
-            signal.signal(wish, handler)
 
 
 def _again(

@@ -64,8 +64,6 @@ class Ranks:
             return
         import torch
 
-        # A peer that is gone is noticed by the group on the CPU; a device would wait for it.
-        self.meet()
         for bucket in _buckets([p.grad for p in parameters if p.grad is not None]):
             flat = torch.cat([gradient.reshape(-1) for gradient in bucket])
             _distributed().all_reduce(flat)
@@ -74,10 +72,13 @@ class Ranks:
                 gradient.copy_(part.view_as(gradient))
 
     def sum_scalars(self, scalars: "dict[str, Tensor]") -> "dict[str, Tensor]":
-        """The sum over all processes of each; all must name the same."""
+        """The sum over all processes of each; all must name the same. First of a step's sums."""
         if self.count == 1 or not scalars:
             return scalars
         import torch
+
+        # A peer that is gone is noticed by the group on the CPU; a device would wait for it.
+        self.meet()
 
         names = sorted(scalars)
         found = torch.stack([scalars[name] for name in names])

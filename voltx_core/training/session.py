@@ -1,7 +1,9 @@
 """What a piece of training is given by whoever runs it: settings, device, progress, stopping."""
 
+import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -53,6 +55,26 @@ class StopFlag:
         """
         if self.reason is not None:
             raise Interrupted(self.reason)
+
+
+@contextmanager
+def stopping(stop: StopFlag, why: str) -> Iterator[None]:
+    """Within, SIGTERM and SIGINT ask the work to save and leave, instead of ending it there.
+
+    Args:
+        stop: Set with the name of the signal and ``why``.
+        why: What that means here.
+    """
+
+    def ask(number: int, _: Any) -> None:
+        stop.set(f"{signal.Signals(number).name}: {why}")
+
+    earlier = {wish: signal.signal(wish, ask) for wish in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for wish, handler in earlier.items():
+            signal.signal(wish, handler)
 
 
 class Session(Protocol):
