@@ -1,7 +1,9 @@
 """Progress in the store, also when the store is much slower than the work."""
 
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -42,6 +44,33 @@ def test_another_machine_takes_over_the_newest_checkpoint(
     assert found.step == 10
     assert torch.equal(found.tensors["w"], torch.full((8,), 10.0))
     assert not list((tmp_path / "outbox").iterdir())
+
+
+def test_the_slowest_of_the_last_copies_tells_how_long_the_next_may_take(
+    artifacts: ArtifactStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = threading.Event()
+    sent = artifacts.save_progress
+
+    def held_up(*args: Any) -> None:
+        assert go.wait(30)
+        sent(*args)
+
+    monkeypatch.setattr(artifacts, "save_progress", held_up)
+    with Mirror(capacity=1) as mirror:
+        sending = remote(artifacts, tmp_path, mirror)
+        checkpoints = Checkpoints(tmp_path / "here", mirror=sending.send)
+        assert sending.lag_s() == 0.0
+        handed_over = time.monotonic()
+        save(checkpoints, 5)
+        time.sleep(0.2)
+        go.set()
+        mirror.drain()
+        slow = sending.lag_s()
+        assert 0.2 <= slow <= time.monotonic() - handed_over
+        save(checkpoints, 10)
+        mirror.drain()
+        assert sending.lag_s() == slow
 
 
 def send_two(artifacts: ArtifactStore, tmp_path: Path, origin: Origin | None = None) -> Path:

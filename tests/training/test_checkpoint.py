@@ -96,6 +96,21 @@ def test_due_follows_the_clock(tmp_path: Path) -> None:
     assert not checkpoints.due()
 
 
+@pytest.mark.parametrize(("lag_s", "due_s"), [(0.0, 60.0), (10.0, 50.0), (55.0, 30.0)])
+def test_a_save_comes_earlier_by_what_its_copy_takes_at_most_by_half_the_interval(
+    tmp_path: Path, lag_s: float, due_s: float
+) -> None:
+    now = 0.0
+    checkpoints = Checkpoints(
+        tmp_path, interval_s=60.0, mirror_lag_s=lambda: lag_s, clock=lambda: now
+    )
+    checkpoints.save("train", 1, {"w": torch.ones(1)}, {})
+    now = due_s - 0.1
+    assert not checkpoints.due()
+    now = due_s
+    assert checkpoints.due()
+
+
 def test_a_save_in_the_background_keeps_the_state_of_its_moment(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     weights = torch.ones(1000)

@@ -192,6 +192,7 @@ def _work(
             keep=config.checkpoint.keep,
             notice_s=config.checkpoint.notice_s,
             mirror=remote.send,
+            mirror_lag_s=remote.lag_s,
             origin=origin,
             log=work / CURVES,
         )

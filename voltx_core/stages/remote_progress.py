@@ -4,6 +4,8 @@ import logging
 import os
 import shutil
 import threading
+import time
+from collections import deque
 from pathlib import Path
 
 from voltx_core.errors import StoreError
@@ -12,6 +14,9 @@ from voltx_core.training.checkpoint import newest_usable
 from voltx_core.training.origin import Origin
 
 logger = logging.getLogger(__name__)
+
+_REMEMBERED = 3
+"""Copies whose slowest tells how long the next one may take."""
 
 
 def take_over(
@@ -71,9 +76,14 @@ class RemoteProgress:
     ) -> None:
         self._artifacts, self._stage, self._fingerprint = artifacts, stage, fingerprint
         self._keep, self._outbox, self._mirror = keep, outbox, mirror
-        self._next: tuple[int, Path] | None = None
+        self._next: tuple[int, Path, float] | None = None
+        self._lags_s: deque[float] = deque(maxlen=_REMEMBERED)
         self._lock = threading.Lock()
         shutil.rmtree(outbox, ignore_errors=True)
+
+    def lag_s(self) -> float:
+        """Seconds from handing over to arrival, of the slowest of the last few checkpoints."""
+        return max(self._lags_s, default=0.0)
 
     def send(self, sequence: int, folder: Path) -> None:
         """Have a complete checkpoint copied to the store; returns at once."""
@@ -85,7 +95,7 @@ class RemoteProgress:
             shutil.rmtree(held, ignore_errors=True)
             return
         with self._lock:
-            passed, self._next = self._next, (sequence, held)
+            passed, self._next = self._next, (sequence, held, time.monotonic())
         if passed:
             shutil.rmtree(passed[1], ignore_errors=True)
         self._mirror.submit(self._send_next, f"checkpoint {sequence} of {self._stage}")
@@ -95,9 +105,10 @@ class RemoteProgress:
             piece, self._next = self._next, None
         if piece is None:
             return  # a newer one took its place and has gone already
-        sequence, held = piece
+        sequence, held, handed_over = piece
         try:
             self._artifacts.save_progress(self._stage, self._fingerprint, sequence, held)
+            self._lags_s.append(time.monotonic() - handed_over)
             self._artifacts.prune_progress(self._stage, self._fingerprint, self._keep)
         finally:
             shutil.rmtree(held, ignore_errors=True)

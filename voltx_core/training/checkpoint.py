@@ -50,9 +50,11 @@ class Checkpoints:
 
     Args:
         folder: Local home of the checkpoints.
-        interval_s: Least seconds between two saves that ``due`` asks for.
+        interval_s: The work that may be lost, in seconds; see ``due``.
         keep: How many complete checkpoints stay.
         mirror: Called with (sequence, folder) after a save; must not block training for long.
+        mirror_lag_s: Seconds that a checkpoint lately took from ``mirror`` to where it survives
+            this machine.
         notice_s: A machine that is taken away gives so many seconds; saves that take longer are
             warned about.
         origin: What the progress is of; checkpoints of another configuration are passed over.
@@ -72,6 +74,7 @@ class Checkpoints:
         interval_s: float = 60.0,
         keep: int = 2,
         mirror: Callable[[int, Path], None] | None = None,
+        mirror_lag_s: Callable[[], float] = lambda: 0.0,
         notice_s: float = 30.0,
         origin: Origin | None = None,
         log: Path | None = None,
@@ -81,6 +84,7 @@ class Checkpoints:
         self.stall_seconds: list[float] = []
         self.write_seconds: list[float] = []
         self._mirror, self._notice_s, self._clock = mirror, notice_s, clock
+        self._mirror_lag_s = mirror_lag_s
         self._origin, self._log = origin, log
         self._writer: threading.Thread | None = None
         self._failure: StoreError | None = None
@@ -102,8 +106,14 @@ class Checkpoints:
             logger.warning("%s", error)
 
     def due(self) -> bool:
-        """Whether the interval has passed since the last save."""
-        return self._clock() - self._last >= self.interval_s
+        """Whether a save begun now is safe, and copied, about an interval after the last one.
+
+        So it comes earlier by what saving and copying lately took, at most by half an interval:
+        even a lost machine then takes no more than an interval of work with it.
+        """
+        wrote_s = self.write_seconds[-1] if self.write_seconds else 0.0
+        lead_s = min(wrote_s + self._mirror_lag_s(), self.interval_s / 2)
+        return self._clock() - self._last >= self.interval_s - lead_s
 
     def worthwhile(self) -> bool:
         """Whether a finished part of the work should be saved now, though the interval goes on.
