@@ -46,7 +46,7 @@ def tensorboard(
     wanted = runs or [run for run in [latest(workspace.artifacts)] if run]
     if not wanted:
         raise StageError(f"{workspace.url} has no run yet. Start one: voltx run --watch.")
-    folder = workspace.home / "tensorboard"
+    folder = workspace.home / "tensorboard" / str(port)  # another one may be up on another port
     shutil.rmtree(folder, ignore_errors=True)
     found = {run: gather(run, workspace, folder / run) for run in wanted}
     if not any(found.values()):
