@@ -111,6 +111,14 @@ def test_a_save_comes_earlier_by_what_its_copy_takes_at_most_by_half_the_interva
     assert checkpoints.due()
 
 
+def test_the_first_save_is_due_an_interval_after_the_attempt_began(tmp_path: Path) -> None:
+    now = 7.0
+    checkpoints = Checkpoints(tmp_path, interval_s=10.0, clock=lambda: now, began=0.0)
+    assert not checkpoints.due()
+    now = 10.0
+    assert checkpoints.due()
+
+
 def test_a_save_in_the_background_keeps_the_state_of_its_moment(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     weights = torch.ones(1000)

@@ -195,6 +195,7 @@ def _work(
             mirror_lag_s=remote.lag_s,
             origin=origin,
             log=work / CURVES,
+            began=started,
         )
         checkpoints.resume()
         run = StageRun(

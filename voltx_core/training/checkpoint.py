@@ -61,6 +61,8 @@ class Checkpoints:
         log: A file that is only appended to; each checkpoint holds it as it was, and ``resume``
             rewinds it.
         clock: Monotonic seconds.
+        began: What the clock said when the attempt at this work began, by default now: the first
+            save is due an interval after it.
 
     Attributes:
         stall_seconds: How long the caller was held up, for every save.
@@ -79,6 +81,7 @@ class Checkpoints:
         origin: Origin | None = None,
         log: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
+        began: float | None = None,
     ) -> None:
         self.folder, self.interval_s, self.keep = folder, interval_s, keep
         self.stall_seconds: list[float] = []
@@ -88,7 +91,7 @@ class Checkpoints:
         self._origin, self._log = origin, log
         self._writer: threading.Thread | None = None
         self._failure: StoreError | None = None
-        self._last = clock()
+        self._last = clock() if began is None else began
         self._sequence = max(self.sequences(), default=0)
         self._digests: dict[str, str] | None = None
         self._newest = self.folder
