@@ -91,6 +91,15 @@ class TensorFrame:
         )
 
 
+def choose(first: Tensor, a: TensorFrame, b: TensorFrame) -> TensorFrame:
+    """Row by row, the frame of ``a`` where ``first`` ``[B]`` is True, else that of ``b``."""
+    return TensorFrame(
+        torch.where(first[:, None, None], a.slots, b.slots),
+        torch.where(first[:, None], a.mask, b.mask),
+        torch.where(first[:, None], a.certainty, b.certainty),
+    )
+
+
 def normalise(vectors: Tensor) -> Tensor:
     """Project onto the unit sphere along the last dimension; zero stays zero."""
     return F.normalize(vectors, dim=-1, eps=1e-8)

@@ -23,6 +23,7 @@ from voltx_core.hard_core.safety import Review, SafetyAxioms, veto
 from voltx_core.hard_core.slots import encode_whole
 from voltx_core.judge.program import Limits, Program, Verdict
 from voltx_core.soft_core.soft_core import SoftCore
+from voltx_core.soft_core.surest import answer
 from voltx_core.translator.translator import Translator, Written
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ class Generated:
     iterations: int
     """RAR iterations until the frame stood still, or the budget."""
     converged: bool
+    moved: bool
+    """Whether the program was written from where the loop ended; if not, the decoder was surer of
+    the query's own frame."""
     nearest: tuple[NearEntry, ...]
     valid: bool
     """Whether the code is a program at all."""
@@ -186,14 +190,17 @@ class Generator:
         asked = self.safety.review_all(queries, None)  # the guard alone: words have no frame yet
         frame = self.translator.encode(queries)
         routes = self.router.route(frame.gist())
-        trajectory = self.core.solve(veto(frame, asked))
-        written = self.translator.write(
-            trajectory.frame,
-            asked=self.translator.asked(queries),
-            temperature=temperature,
-            top_p=top_p,
-            generator=generator,
-        )
+        words = self.translator.asked(queries)
+        surer = answer(self.core, self.translator, veto(frame, asked), words)
+        trajectory, written = surer.trajectory, surer.written
+        if temperature:
+            written = self.translator.write(
+                trajectory.frame,
+                asked=words,
+                temperature=temperature,
+                top_p=top_p,
+                generator=generator,
+            )
         reviews = self._reviews(asked, written)
         budget = self.core.config.rar_budget
         seen = features(trajectory, written, self.codebook, budget=budget)  # [B, F]
@@ -210,6 +217,7 @@ class Generator:
                     strands=routes[row].strands,
                     iterations=int(trajectory.iterations[row]),
                     converged=bool(trajectory.converged[row]),
+                    moved=bool(surer.moved[row]),
                     nearest=nearest[row] if review.safe else (),
                     valid=review.safe and python_valid(written[row].text),
                     review=review,

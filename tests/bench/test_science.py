@@ -45,7 +45,7 @@ def reported(rate: float) -> dict[str, object]:
         "timings_s": {"judge.waited_for": 1.0, "judge.beside_training": 4.0},
         "tables": {
             "pass@1 and frame ablations": [
-                {"suite": "compositions", "frame": "RAR loop", **row},
+                {"suite": "compositions", "frame": "RAR loop, surer frame", **row},
                 {"suite": "compositions", "frame": "zero frame", **row, "pass@1": 0.0},
             ],
             "Transformer baseline": [{"split": "compositions", "label": "it", **row}],

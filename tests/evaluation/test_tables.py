@@ -31,6 +31,7 @@ def generated(
         strands=(),
         iterations=iterations,
         converged=converged,
+        moved=True,
         nearest=(),
         valid=True,
         review=Review(safe),

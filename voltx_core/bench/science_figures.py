@@ -11,7 +11,8 @@ from voltx_core.bench.science_work import Report, Work
 EXAM = "compositions"
 """Held-out compositions: what the pass rates without a suffix are measured on."""
 FRAME_TITLES = {
-    "rar": "RAR loop",
+    "rar": "RAR loop, surer frame",
+    "last": "RAR loop, last frame",
     "one_shot": "one endpoint evaluation",
     "query": "raw query frame",
     "zero": "zero frame",
@@ -69,6 +70,7 @@ class Source:
 _BESIDE = "judge.beside_training"
 SOURCES: dict[str, Source] = {
     "pass_at_1_soft_core": Source("soft_core", "soft_core", frame="rar"),
+    "pass_at_1_last": Source("soft_core", "soft_core", frame="last"),
     "pass_at_1_one_shot": Source("soft_core", "soft_core", frame="one_shot"),
     "pass_at_1_query": Source("soft_core", "soft_core", frame="query"),
     "pass_at_1_zero": Source("soft_core", "soft_core", frame="zero"),

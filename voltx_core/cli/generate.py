@@ -242,7 +242,8 @@ def _facts(answer: "Generated", tests: Sequence[str]) -> Any:
         (
             "RAR",
             f"{answer.iterations} iterations, "
-            + ("converged" if answer.converged else "budget spent before it stood still"),
+            + ("converged" if answer.converged else "budget spent before it stood still")
+            + ("" if answer.moved else "; the decoder was surer of the query's own frame"),
         ),
         ("syntax", "valid Python" if answer.valid else "not valid Python"),
         ("codebook", _nearest(answer)),

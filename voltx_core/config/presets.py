@@ -138,7 +138,7 @@ LAPTOP: dict[str, Any] = {
         "encoder_width": 96,
         "decoder_width": 96,
         "decoder_blocks": 2,
-        "steps": 2_200,
+        "steps": 3_300,
         "batch": 16,
         "optimizer": {"lr": 3e-3},
     },
@@ -146,7 +146,7 @@ LAPTOP: dict[str, Any] = {
     "soft_core": {
         "width": 256,
         "blocks": 3,
-        "steps": 900,
+        "steps": 600,
         "batch": 16,
         "rar_budget": 16,
         "rar_epsilon": 0.01,

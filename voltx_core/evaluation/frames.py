@@ -17,13 +17,16 @@ from voltx_core.frame import TensorFrame, frame_cosine
 from voltx_core.judge import CalibratedLimits, Judge, Limits, Outcome, Program, Verdict
 from voltx_core.soft_core.rar import Trajectory
 from voltx_core.soft_core.soft_core import SoftCore
+from voltx_core.soft_core.surest import answer
 from voltx_core.training.pieces import Pieces
 from voltx_core.training.session import Session
+from voltx_core.translator.encoder import QueryFeatures
 from voltx_core.translator.translator import Translator, Written
 
-Variant = Literal["rar", "one_shot", "query", "zero", "shuffled", "true"]
+Variant = Literal["rar", "last", "one_shot", "query", "zero", "shuffled", "true"]
 VARIANTS: dict[Variant, str] = {
-    "rar": "RAR loop",
+    "rar": "RAR loop, surer frame",
+    "last": "RAR loop, last frame",
     "one_shot": "one endpoint evaluation",
     "query": "raw query frame",
     "zero": "zero frame",
@@ -44,6 +47,8 @@ class Examined:
     trajectory: Trajectory | None
     cosine: float | None
     """Mean cosine to the true solution frame."""
+    moved: float | None
+    """Of ``rar``: share of the problems that were written from where the loop ended."""
 
     @property
     def passed(self) -> list[float]:
@@ -132,7 +137,7 @@ def examine(
     Args:
         run: The stage: checkpoints, stop flag, judge settings.
         translator: Encodes queries and solutions, writes code.
-        core: The soft core; None leaves out ``rar`` and ``one_shot``.
+        core: The soft core; None leaves out ``rar``, ``last`` and ``one_shot``.
         problems: What to solve; solutions are needed for ``true`` and the cosines.
         judge: Executes the programs.
         scope: Names the checkpoints; one set of problems and models each.
@@ -149,12 +154,12 @@ def examine(
     with Pieces(run, scope) as pieces:
         known = dict(pieces.rows)
         for variant in variants:
-            if (core is None and variant in ("rar", "one_shot")) or (
+            if (core is None and variant in ("rar", "last", "one_shot")) or (
                 truth is None and variant == "true"
             ):
                 continue
             run.stop.check()
-            frame, trajectory = _frame(variant, core, query, truth)
+            frame, trajectory, moved = _frame(variant, core, translator, query, asked, truth)
             if variant in known:
                 programs, rows = known[variant]
                 written = [Written(*program) for program in programs]
@@ -173,25 +178,35 @@ def examine(
                 verdicts=verdicts,
                 trajectory=trajectory,
                 cosine=None if truth is None else float(frame_cosine(frame, truth).mean()),
+                moved=moved,
             )
     return results
 
 
 def _frame(
-    variant: Variant, core: SoftCore | None, query: TensorFrame, truth: TensorFrame | None
-) -> tuple[TensorFrame, Trajectory | None]:
+    variant: Variant,
+    core: SoftCore | None,
+    translator: Translator,
+    query: TensorFrame,
+    asked: QueryFeatures | None,
+    truth: TensorFrame | None,
+) -> tuple[TensorFrame, Trajectory | None, float | None]:
+    """The frame, the trajectory that led to it, and ``Examined.moved``."""
     if variant == "query":
-        return query, None
+        return query, None, None
     if variant == "zero":
-        return query.veto(), None
+        return query.veto(), None, None
     if variant == "true":
         assert truth is not None
-        return truth, None
+        return truth, None, None
     if core is None:
-        return query[torch.arange(len(query)).roll(1)], None
+        return query[torch.arange(len(query)).roll(1)], None, None
     if variant == "one_shot":
-        return core.one_shot(query), None
+        return core.one_shot(query), None, None
+    if variant == "rar":
+        surer = answer(core, translator, query, asked)
+        return surer.trajectory.frame, surer.trajectory, float(surer.moved.float().mean())
     trajectory = core.solve(query)
     if variant == "shuffled":
-        return trajectory.frame[torch.arange(len(query)).roll(1)], None
-    return trajectory.frame, trajectory
+        return trajectory.frame[torch.arange(len(query)).roll(1)], None, None
+    return trajectory.frame, trajectory, None

@@ -33,7 +33,7 @@ class FrameWriter:
     def __init__(
         self, translator: "Translator", core: "SoftCore | None", variant: Variant = "rar"
     ) -> None:
-        if core is None and variant in ("rar", "one_shot", "shuffled"):
+        if core is None and variant in ("rar", "last", "one_shot", "shuffled"):
             raise ValueError(f"the frame {VARIANTS[variant]!r} needs a soft core")
         self._translator, self._core, self._variant = translator, core, variant
         self._latest: tuple[tuple[str, ...], TensorFrame] | None = None
@@ -72,12 +72,25 @@ class FrameWriter:
         assert self._core is not None
         if self._variant == "one_shot":
             return self._core.one_shot(query)
+        queries = [problem.query for problem in problems]
         frame = TensorFrame.cat(
-            [self._core.solve(query[n : n + BATCH]).frame for n in range(0, len(query), BATCH)]
+            [
+                self._reached(query[n : n + BATCH], queries[n : n + BATCH])
+                for n in range(0, len(query), BATCH)
+            ]
         )
         if self._variant == "shuffled":
             return frame[torch.arange(len(frame)).roll(1)]
         return frame
+
+    def _reached(self, query: TensorFrame, queries: Sequence[str]) -> TensorFrame:
+        from voltx_core.soft_core.surest import answer
+
+        assert self._core is not None
+        if self._variant != "rar":
+            return self._core.solve(query).frame
+        asked = self._translator.asked(queries)
+        return answer(self._core, self._translator, query, asked).trajectory.frame
 
 
 def ablations(translator: "Translator", core: "SoftCore") -> list[System]:

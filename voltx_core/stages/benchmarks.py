@@ -62,7 +62,7 @@ SPEC = StageSpec(
             "held-out compositions solved after 2.x, minus those of the equal-FLOP transformer",
         ),
     ),
-    version=2,  # intervals over tasks
+    version=3,  # programs come from the surer frame
 )
 
 

@@ -40,7 +40,7 @@ SPEC = StageSpec(
     reads=("certainty", "soft_core"),
     judges=True,
     targets=(Target("ece", "<", 0.08, "expected calibration error, held-out problems"),),
-    version=2,  # held-out halves share no task
+    version=3,  # programs come from the surer frame
 )
 CHUNK = 64
 """Problems solved and judged between two looks at the clock."""
@@ -176,22 +176,22 @@ def _solve_chunk(
 
     from voltx_core.evaluation.frames import judge_codes
     from voltx_core.hard_core.certainty import features
+    from voltx_core.soft_core.surest import answer
     from voltx_core.training.randomness import generator
 
     queries = [problem.query for problem in problems]
     query, asked = translator.encode(queries), translator.asked(queries)
     with torch.no_grad():
-        trajectory = core.solve(query)
-        greedy = translator.write(trajectory.frame, asked=asked)
+        surer = answer(core, translator, query, asked)
         sampled = translator.write(
-            trajectory.frame,
+            surer.trajectory.frame,
             asked=asked,
             temperature=TEMPERATURE,
             generator=generator(run.config.seed, "certainty", "sample", start),
         )
     values, passed = [], []
-    for written in (greedy, sampled):
-        values.append(features(trajectory, written, codebook, budget=core.config.rar_budget))
+    for written in (surer.written, sampled):
+        values.append(features(surer.trajectory, written, codebook, budget=core.config.rar_budget))
         verdicts = judge_codes(judge, run.config, problems, [w.text for w in written], run.stop)
         passed += [verdict.passed for verdict in verdicts]
     return torch.cat([torch.from_numpy(v) for v in values]), torch.tensor(passed)

@@ -53,7 +53,7 @@ SPEC = StageSpec(
         Target("ece", "<", 0.06, "expected calibration error after RLVF"),
         Target("apps_pass@1", ">", 0.15, "APPS pass@1"),
     ),
-    version=4,  # executes while it computes: samples are drawn first
+    version=5,  # programs come from the surer frame
 )
 
 
@@ -91,7 +91,7 @@ def run(run: StageRun) -> StageReport:
         after = _Calibration.of(run, translator, core, index, judge, None, read_problems, "after")
         after.certainty.save(run.output("certainty_rlvf"))
         _compare(run, before, after, report)
-        measure_core(run, translator, core, judge, report, variants=("rar", "one_shot"))
+        measure_core(run, translator, core, judge, report, variants=("rar", "last", "one_shot"))
         if (folder / "exams" / "apps.jsonl").exists():
             measure_exam(run, translator, core, judge, report, "apps")
         else:

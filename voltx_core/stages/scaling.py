@@ -25,6 +25,7 @@ SPEC = StageSpec(
     pool="multi-gpu",
     judges=True,
     targets=(Target("converged_within_20", ">", 0.8, "held-out problems converged within 20"),),
+    version=2,  # programs come from the surer frame
 )
 BUDGET = 20
 """RAR iterations of the plan's target."""
@@ -49,7 +50,9 @@ def run(run: StageRun) -> StageReport:
     report.metrics["converged_within_20"] = float(within)
     report.counts["parameters"] = sum(p.numel() for p in core.parameters())
     with open_judge(run.config) as judge:
-        measure_core(run, climbed.translator, core, judge, report, variants=("rar", "one_shot"))
+        measure_core(
+            run, climbed.translator, core, judge, report, variants=("rar", "last", "one_shot")
+        )
     return report
 
 

@@ -37,7 +37,7 @@ SPEC = StageSpec(
         Target("new_gain", ">", 0.05, "pass-rate gain on new problems"),
         Target("old_loss", "<=", 0.03, "pass-rate loss on old problems"),
     ),
-    version=2,  # held-out halves share no task
+    version=3,  # programs come from the surer frame
 )
 
 
@@ -107,7 +107,7 @@ def run(run: StageRun) -> StageReport:
         kept = core if verdict.keep else before
         kept.save(run.output("soft_core_sleep"))
         _graduate(run, replay, report)
-        measure_core(run, translator, kept, judge, report, variants=("rar", "one_shot"))
+        measure_core(run, translator, kept, judge, report, variants=("rar", "last", "one_shot"))
     return report
 
 

@@ -38,7 +38,7 @@ SPEC = StageSpec(
         Target("tests_share_simple", ">", 0.4, "tests passed on simple held-out problems"),
         Target("iterations_saved", ">=", 0.2, "RAR iterations the diffusion controller saves"),
     ),
-    version=2,  # encoding the frames is part of the budget
+    version=3,  # programs come from the surer frame
 )
 DRAWN = 64
 """Trajectories in the picture."""
@@ -124,18 +124,19 @@ def measure_core(
             variants=variants or tuple(VARIANTS),
         )
         rows += [examined.row(suite, run.config.seed) for examined in found.values()]
-        loop = found["rar"]
+        answers, loop = found["rar"], found["last"]
         assert loop.trajectory is not None
         suffix = "" if suite == "heldout" else f"_{suite}"
         simple = [
             verdict.pass_rate
-            for problem, verdict in zip(problems, loop.verdicts, strict=True)
+            for problem, verdict in zip(problems, answers.verdicts, strict=True)
             if problem.difficulty == "simple"
         ]
         report.metrics |= {
-            f"pass@1{suffix}": loop.pass_at_1,
+            f"pass@1{suffix}": answers.pass_at_1,
+            f"moved_share{suffix}": answers.moved,
             f"cosine{suffix}": loop.cosine,
-            f"valid_share{suffix}": loop.valid_share,
+            f"valid_share{suffix}": answers.valid_share,
             f"converged_share{suffix}": float(loop.trajectory.converged.float().mean()),
             f"iterations{suffix}": float(loop.trajectory.iterations.float().mean()),
             f"tests_share_simple{suffix}": sum(simple) / len(simple) if simple else None,
@@ -147,7 +148,7 @@ def measure_core(
             )
         if "zero" in found and "shuffled" in found:
             floor = max(found["zero"].pass_at_1, found["shuffled"].pass_at_1)
-            if loop.pass_at_1 <= floor:
+            if answers.pass_at_1 <= floor:
                 report.notes.append(
                     f"On {suite} the pass rate does not fall when the frame is zero or "
                     "another problem's: the soft core contributes nothing there."

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from voltx_core.config.translator import TranslatorConfig
-from voltx_core.frame import SLOTS, TensorFrame, normalise
+from voltx_core.frame import SLOTS, TensorFrame, choose, normalise
 from voltx_core.translator.decoder import SlotDecoder
 from voltx_core.translator.encoder import CodeEncoder, QueryFeatures
 from voltx_core.translator.roles import LABELLED, UNLABELLED, label_tokens
@@ -124,15 +124,6 @@ def translator_loss(
         "contrastive": contrast.detach(),
         "role": role.detach(),
     }
-
-
-def choose(first: Tensor, a: TensorFrame, b: TensorFrame) -> TensorFrame:
-    """Row by row, the frame of ``a`` where ``first`` ``[B]`` is True, else that of ``b``."""
-    return TensorFrame(
-        torch.where(first[:, None, None], a.slots, b.slots),
-        torch.where(first[:, None], a.mask, b.mask),
-        torch.where(first[:, None], a.certainty, b.certainty),
-    )
 
 
 def reconstruction_loss(
