@@ -18,8 +18,8 @@ from voltx_core.stages.contract import StageRun
 from voltx_core.training.pieces import Pieces
 
 MIB = 2**20
-MIB_A_WORKER = 8
-"""Of corpus, for which a process more is worth starting: it takes two seconds to import."""
+MIB_A_WORKER = 16
+"""Of corpus, for which one more process is worth starting: imports take it seconds."""
 
 
 def kept_sources(run: StageRun, cleaning: CleaningReport) -> Iterator[SourceFile]:
