@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from voltx_core.bench.decoder_work import Material, Measured
     from voltx_core.bench.reconstruction import Carried
 
-SEARCHED = 64
+SEARCHED = 48
 
 Size = Annotated[str, typer.Option("--size", metavar="|".join(SIZES), help="Of the translator.")]
 Functions = Annotated[int, typer.Option("--functions", min=64, help="Most functions mined.")]

@@ -16,7 +16,7 @@ SIZES: dict[str, dict[str, Any]] = {
         "translator.vocabulary": 2_048,
         "translator.encoder_tokens": 128,
         "translator.decoder_tokens": 128,
-        "translator.steps": 2_500,
+        "translator.steps": 1_200,
         "compute.log_every": 50,
     },
     "plan": {},

@@ -15,7 +15,7 @@ from voltx_core.training.randomness import generator
 from voltx_core.translator.objective import reconstruction_loss
 from voltx_core.translator.translator import Translator
 
-STEPS = 200
+STEPS = 120
 RATE = 0.05
 AWAKE = 0.1
 """Norm, beside the own slots' 1, at which slots that the encoder left silent begin."""
