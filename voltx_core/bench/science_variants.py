@@ -113,6 +113,11 @@ VARIANTS: dict[str, Variant] = {
             overrides={"soft_core.curriculum": "source"},
         ),
         Variant(
+            name="no_lexicon",
+            title="the encoder has no vectors of words",
+            overrides={"translator.lexicon": False},
+        ),
+        Variant(
             name="query_words",
             title="the decoder also reads the query's words",
             overrides={"translator.query_features": True},

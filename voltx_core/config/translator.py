@@ -23,9 +23,10 @@ class TranslatorConfig(Section):
     """Width of one slot of a TensorFrame."""
     embedding_width: Positive = 128
     encoder_width: Positive = 256
-    lexicon: bool = False
+    lexicon: bool = True
     """A vector of its own for every word, shared by its spellings in text and code, beside what
-    the convolutions make of it. Finding functions by description needs it (docs/log.md)."""
+    the convolutions make of it. With it more programs come back from their frames, and functions
+    are found by their description more often (docs/log.md)."""
     decoder_width: Positive = 256
     decoder_blocks: Positive = 4
     decoder_heads: Positive = 4
