@@ -39,14 +39,16 @@ class TensorFrame:
     certainty: Tensor
 
     @classmethod
-    def of(cls, slots: Tensor, mask: Tensor | None = None) -> "TensorFrame":
+    def of(cls, slots: Tensor, mask: Tensor | None = None, *, count: int = SLOTS) -> "TensorFrame":
         """Normalise raw slot vectors ``[B, 16, W]`` into a frame of full certainty.
 
+        Another ``count`` of slots is for measuring what sixteen of them carry.
+
         Raises:
-            ValueError: The tensor is not ``[B, 16, W]``.
+            ValueError: The tensor is not ``[B, count, W]``.
         """
-        if slots.ndim != 3 or slots.shape[1] != SLOTS:
-            raise ValueError(f"slots must be [B, {SLOTS}, W], got {list(slots.shape)}")
+        if slots.ndim != 3 or slots.shape[1] != count:
+            raise ValueError(f"slots must be [B, {count}, W], got {list(slots.shape)}")
         if mask is None:
             mask = torch.ones(slots.shape[:2], dtype=torch.bool, device=slots.device)
         slots = normalise(slots) * mask.unsqueeze(-1)

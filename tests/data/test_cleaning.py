@@ -1,7 +1,10 @@
 """Workers change the speed and nothing else; what is under way is bounded."""
 
 import random
+import subprocess
+import sys
 
+import psutil
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
@@ -88,3 +91,27 @@ def test_texts_under_way_are_bounded_by_the_crew(monkeypatch):
     with crew(2) as hands:
         next(clean(counted(), hands))
     assert read <= 2 * (2 * cleaning.BATCHES_A_WORKER + 2)
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path):
+    script = tmp_path / "master.py"
+    script.write_text(
+        "import os, time\n"
+        "from voltx_core.data.cleaning import crew\n"
+        "def pid(_):\n"
+        "    time.sleep(0.2)\n"
+        "    return os.getpid()\n"
+        "if __name__ == '__main__':\n"
+        "    with crew(2) as hands:\n"
+        "        workers = {pid for _, pid in hands.ordered(pid, [(None, None)] * 4)}\n"
+        "        print(*workers, flush=True)\n"
+        "        time.sleep(600)\n"
+    )
+    master = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
+    workers = [psutil.Process(int(pid)) for pid in master.stdout.readline().split()]
+    assert workers
+    master.kill()
+    master.wait()
+    master.stdout.close()
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert not alive

@@ -6,14 +6,17 @@ from pathlib import Path
 import pytest
 
 from voltx_core.config import resolve
+from voltx_core.data import cleaning
+from voltx_core.data.cleaning import CleaningReport
 from voltx_core.data.jsonl import read_jsonl, read_problems, write_problems
 from voltx_core.data.overlap import find_overlap
 from voltx_core.data.problem import Problem
 from voltx_core.errors import DataError, Interrupted
 from voltx_core.evaluation import verdicts
-from voltx_core.stages import data
+from voltx_core.stages import data, sources
 from voltx_core.stages.contract import StopFlag
 from voltx_core.stages.fingerprint import external
+from voltx_core.stages.sources import kept_sources
 
 SMALL = (
     "data.generated_problems=60",
@@ -146,6 +149,31 @@ def test_verification_goes_on_where_it_was_interrupted(own: Path, stage_run, mon
     for path in straight.folder.rglob("*.jsonl"):
         again = resumed.folder / path.relative_to(straight.folder)
         assert again.read_bytes() == path.read_bytes(), path.name
+
+
+@pytest.mark.usefixtures("no_data")
+def test_the_corpus_goes_on_where_it_was_interrupted(own: Path, stage_run, monkeypatch) -> None:
+    settings = (*SMALL, f"data.corpus={own}/sources")
+    straight = stage_run("data", {}, *settings)
+    wanted = list(kept_sources(straight, CleaningReport()))
+    assert len(wanted) > 2
+    stopped = stage_run("data", {}, *settings, home="sources", stop=(stop := StopFlag()))
+    first = kept_sources(stopped, CleaningReport())
+    next(first)
+    stop.set("told to")
+    with pytest.raises(Interrupted):
+        list(first)
+    examined: list[str] = []
+
+    def remembered(files, hands, **settings):
+        for file, outcome in cleaning.examine(files, hands, **settings):
+            examined.append(file.path)
+            yield file, outcome
+
+    monkeypatch.setattr(sources, "examine", remembered)
+    resumed, report = stage_run("data", {}, *settings, home="sources"), CleaningReport()
+    assert list(kept_sources(resumed, report)) == wanted
+    assert 0 < len(examined) < report.filtered.seen
 
 
 def test_exams_come_from_published_sets_and_never_train(published: Path, stage_run) -> None:

@@ -42,7 +42,6 @@ SIZES: dict[str, dict[str, Any]] = {
 PRESET = {"laptop": "laptop", "plan": "cloud"}
 METHOD: dict[str, Any] = {
     "translator.objective": "contrastive",
-    "translator.lexicon": True,
     "compute.evaluate_every": 250,
 }
 _PACKAGES = ("torch", "tokenizers", "scikit-learn")

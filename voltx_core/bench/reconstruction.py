@@ -6,26 +6,29 @@ code it writes needs only to find its place in them; what it reaches bounds what
 
 import ast
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from voltx_core.bench.session import BenchSession, steps_within
+from voltx_core.bench.session import BenchSession
 from voltx_core.config import VoltxConfig
+from voltx_core.frame import SLOTS, TensorFrame
 from voltx_core.training.loop import Batch, Loss, train
-from voltx_core.training.randomness import seeded
+from voltx_core.training.randomness import generator, rows_of_step, seeded
 from voltx_core.training.state import Trained
 from voltx_core.translator.decoder import Memory, SlotDecoder, attendable
 from voltx_core.translator.objective import PairSet, translator_loss, writing_loss
+from voltx_core.translator.roles import UNLABELLED, label_tokens
 from voltx_core.translator.tokenizer import EOS, PAD, CodeTokenizer
 from voltx_core.translator.translator import Translator
 
 LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 """Upper ends, in tokens, of the classes that functions are sorted into."""
 AT_ONCE = 64
+SCOPE = "slots"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,52 +59,75 @@ def short_enough(tokenizer: CodeTokenizer, codes: Sequence[str], most: int) -> l
     return [code for code, n in zip(codes, lengths, strict=True) if n + 2 <= most]
 
 
-def train_on_slots(
-    tokenizer: CodeTokenizer,
-    codes: Sequence[str],
-    config: VoltxConfig,
-    folder: Path,
-    *,
-    minutes: float | None,
-    device: str,
-    say: Callable[[str], object],
-) -> tuple[Translator, Trained]:
-    """Encoder and decoder, trained together to write functions back through their slots."""
-    settings = config.translator
-    session = BenchSession.open(config, folder, device=device, say=say)
-    with seeded(config.seed, "through the slots"):
-        translator = Translator.create(tokenizer, settings, texts=codes, device=device)
-    pairs = PairSet(tokenizer, codes, codes, settings)
-    modules = {"encoder": translator.encoder, "decoder": translator.decoder}
+@dataclass(slots=True)
+class Writing:
+    """Encoder and decoder that learn to write functions back through their slots.
 
-    def loss(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    Attributes:
+        translator: Both of them.
+        pairs: The functions. There is no query: its texts are empty.
+        config: Sizes and method.
+    """
+
+    translator: Translator
+    pairs: PairSet
+    config: VoltxConfig
+
+    @classmethod
+    def open(
+        cls,
+        tokenizer: CodeTokenizer,
+        codes: Sequence[str],
+        config: VoltxConfig,
+        *,
+        slots: int = SLOTS,
+        device: str = "cpu",
+    ) -> "Writing":
+        """An untrained translator with frames of so many slots, and what it is to learn."""
+        settings = config.translator
+        with seeded(config.seed, "through the slots"):
+            translator = Translator.create(
+                tokenizer, settings, texts=codes, slots=slots, device=device
+            )
+        label = label_tokens if settings.role_weight else _unlabelled
+        pairs = PairSet(tokenizer, [""] * len(codes), codes, settings, label=label)
+        return cls(translator, pairs, config)
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Of a batch of functions."""
         return translator_loss(
-            translator.encoder,
-            translator.decoder,
-            pairs,
+            self.translator.encoder,
+            self.translator.decoder,
+            self.pairs,
             batch.rows,
-            settings,
+            self.config.translator,
             batch.generator,
-            device,
+            self.translator.device,
         )
 
-    return translator, _fit(session, "slots", modules, loss, len(codes), minutes)
+    def flops(self) -> float:
+        """Arithmetic of one step, forward and backward, counted on the first batch."""
+        settings = self.config.translator
+        rows = rows_of_step(self.config.seed, SCOPE, 0, settings.batch, len(self.pairs))
+        with FlopCounterMode(display=False) as counter:
+            value, _ = self.loss(Batch(0, rows, generator(self.config.seed, "counted")))
+            value.backward()
+        for module in (self.translator.encoder, self.translator.decoder):
+            module.zero_grad()
+        return float(counter.get_total_flops())
+
+    def train(self, session: BenchSession, steps: int) -> Trained:
+        """Go through so many batches; see ``training.loop.train``."""
+        modules = {"encoder": self.translator.encoder, "decoder": self.translator.decoder}
+        return _fit(session, SCOPE, modules, self.loss, len(self.pairs), steps)
 
 
 def train_on_tokens(
-    translator: Translator,
-    codes: Sequence[str],
-    config: VoltxConfig,
-    folder: Path,
-    *,
-    minutes: float | None,
-    device: str,
-    say: Callable[[str], object],
+    translator: Translator, codes: Sequence[str], session: BenchSession, steps: int
 ) -> tuple[SlotDecoder, Trained]:
     """A decoder that reads every token's features from the encoder as it is: the diagnostic."""
-    settings = config.translator
-    session = BenchSession.open(config, folder, device=device, say=say)
-    with seeded(config.seed, "from every token"):
+    settings, device = session.config.translator, translator.device
+    with seeded(session.config.seed, "from every token"):
         decoder = SlotDecoder(**translator.decoder.sizes).to(device)
     ids, mask = translator.tokenizer.encode(codes, settings.encoder_tokens)
     targets = translator.targets(codes)
@@ -113,7 +139,7 @@ def train_on_tokens(
         )
         return writing_loss(logits, wanted), {}
 
-    return decoder, _fit(session, "tokens", {"decoder": decoder}, loss, len(codes), minutes)
+    return decoder, _fit(session, "tokens", {"decoder": decoder}, loss, len(codes), steps)
 
 
 @torch.no_grad()
@@ -136,13 +162,25 @@ def token_accuracy_from_tokens(
 
 
 @torch.no_grad()
-def by_length(translator: Translator, codes: Sequence[str]) -> list[Carried]:
-    """What comes back of functions from their true frames, shortest class first."""
-    classes: dict[int, list[str]] = {}
-    for code, length in zip(codes, translator.tokenizer.lengths(codes), strict=True):
+def by_length(
+    translator: Translator, codes: Sequence[str], frames: TensorFrame | None = None
+) -> list[Carried]:
+    """What comes back of functions by their length, shortest class first.
+
+    Args:
+        translator: Its decoder writes.
+        codes: The functions.
+        frames: A frame of each; without it those that the encoder gives them.
+    """
+    frames = translator.encode(codes) if frames is None else frames
+    classes: dict[int, list[int]] = {}
+    for place, length in enumerate(translator.tokenizer.lengths(codes)):
         end = next((end for end in LENGTHS if length <= end), length)
-        classes.setdefault(end, []).append(code)
-    return [_carried(translator, end, classes[end]) for end in sorted(classes)]
+        classes.setdefault(end, []).append(place)
+    return [
+        _carried(translator, end, [codes[n] for n in places], frames[places])
+        for end, places in sorted(classes.items())
+    ]
 
 
 def overall(found: Sequence[Carried], what: str) -> float:
@@ -161,19 +199,20 @@ def half_carried(found: Sequence[Carried]) -> int:
     return longest
 
 
+def _unlabelled(_: CodeTokenizer, codes: Sequence[str], length: int) -> Tensor:
+    """No token has a role."""
+    return torch.full((len(codes), length), UNLABELLED)
+
+
 def _fit(
     session: BenchSession,
     scope: str,
     modules: Mapping[str, nn.Module],
     loss: Loss,
     items: int,
-    minutes: float | None,
+    steps: int,
 ) -> Trained:
-    settings, steps = session.config.translator, session.config.translator.steps
-    if minutes is not None:
-        steps = steps_within(session, minutes, loss, items=items, batch=settings.batch)
-        for module in modules.values():
-            module.zero_grad()
+    settings = session.config.translator
     return train(
         session,
         scope=scope,
@@ -186,12 +225,13 @@ def _fit(
     )
 
 
-def _carried(translator: Translator, tokens: int, codes: Sequence[str]) -> Carried:
+def _carried(
+    translator: Translator, tokens: int, codes: Sequence[str], frames: TensorFrame
+) -> Carried:
     right = total = exact = same = 0
     shares: list[float] = []
     for start in range(0, len(codes), AT_ONCE):
-        chunk = codes[start : start + AT_ONCE]
-        frame = translator.encode(chunk)
+        chunk, frame = codes[start : start + AT_ONCE], frames[start : start + AT_ONCE]
         targets = translator.targets(chunk)
         logits = translator.decoder(frame.slots, frame.mask, targets[:, :-1])
         real = targets[:, 1:] != PAD
@@ -201,15 +241,7 @@ def _carried(translator: Translator, tokens: int, codes: Sequence[str]) -> Carri
             chunk, targets.tolist(), translator.write(frame), strict=True
         ):
             wanted = row[1 : row.index(EOS) + 1]
-            before = next(
-                (
-                    n
-                    for n, (own, true) in enumerate(zip(written.ids, wanted, strict=False))
-                    if own != true
-                ),
-                min(len(written.ids), len(wanted)),
-            )
-            shares.append(before / len(wanted))
+            shares.append(_agreeing(written.ids, wanted) / len(wanted))
             exact += written.ids == wanted
             same += _same_program(written.text, code)
     return Carried(
@@ -220,6 +252,12 @@ def _carried(translator: Translator, tokens: int, codes: Sequence[str]) -> Carri
         exact=round(exact / len(codes), 4),
         same_program=round(same / len(codes), 4),
     )
+
+
+def _agreeing(written: Sequence[int], wanted: Sequence[int]) -> int:
+    """Tokens before the first one that differs."""
+    pairs = enumerate(zip(written, wanted, strict=False))
+    return next((n for n, (own, true) in pairs if own != true), min(len(written), len(wanted)))
 
 
 def _same_program(written: str, code: str) -> bool:

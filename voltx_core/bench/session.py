@@ -1,4 +1,4 @@
-"""A training session without a stage: nothing is resumed, and progress goes to the console."""
+"""A training session without a stage: progress goes to the console."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -63,10 +63,16 @@ class BenchSession:
 
     @classmethod
     def open(
-        cls, config: VoltxConfig, folder: Path, *, device: str, say: Callable[[str], object]
+        cls,
+        config: VoltxConfig,
+        folder: Path,
+        *,
+        device: str,
+        say: Callable[[str], object],
+        interval_s: float = NEVER_S,
     ) -> "BenchSession":
-        """A session whose only checkpoint, the last one, goes to ``folder``."""
-        return cls(config, device, Checkpoints(folder, interval_s=NEVER_S), Console(say))
+        """A session with its checkpoints in ``folder``; by default only the last one is made."""
+        return cls(config, device, Checkpoints(folder, interval_s=interval_s), Console(say))
 
 
 def steps_within(

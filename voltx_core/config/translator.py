@@ -25,8 +25,8 @@ class TranslatorConfig(Section):
     encoder_width: Positive = 256
     lexicon: bool = True
     """A vector of its own for every word, shared by its spellings in text and code, beside what
-    the convolutions make of it. It carries words whole into the slots: functions are found by
-    description, and programs are written right, far more often (docs/log.md)."""
+    the convolutions make of it. With it more programs come back from their frames, and functions
+    are found by their description more often (docs/log.md)."""
     decoder_width: Positive = 256
     decoder_blocks: Positive = 4
     decoder_heads: Positive = 4

@@ -10,6 +10,8 @@ under way at a time: what is held of the input is a few megabytes, whatever its 
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -39,6 +41,8 @@ BATCH_FILES = 256
 BATCHES_A_WORKER = 2
 """Batches under way for each worker: one at work, one waiting."""
 
+Outcome = str | Fingerprint
+"""Why a file is dropped, or what is compared of it."""
 Kept = TypeVar("Kept")
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -98,11 +102,28 @@ def crew(workers: int | None = None) -> Iterator[Crew]:
         yield Crew(None, 1)
         return
     # spawn: libraries with threads of their own do not survive a fork
-    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_serve_one_master)
     try:
         yield Crew(pool, count)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _serve_one_master() -> None:
+    """End with the process that started this one, however it ends, and leave Ctrl-C to it.
+
+    Workers hold both ends of the pipe that their work comes through: they would wait forever.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    master = multiprocessing.parent_process()
+    assert master is not None
+
+    def outlive_nobody() -> None:
+        master.join()
+        os._exit(1)
+
+    threading.Thread(target=outlive_nobody, daemon=True).start()
 
 
 def clean(
@@ -127,18 +148,45 @@ def clean(
     Raises:
         DataError: more distinct files than there is memory for.
     """
-    counts = CleaningReport() if report is None else report
-    seen = Deduplicator(threshold=threshold, report=counts.duplicates)
+    examined = examine(files, hands, least_bytes=least_bytes, most_bytes=most_bytes, seed=seed)
+    return admit(examined, threshold=threshold, report=report)
+
+
+def examine(
+    files: Iterable[SourceFile],
+    hands: Crew,
+    *,
+    least_bytes: int = LEAST_BYTES,
+    most_bytes: int = MOST_BYTES,
+    seed: int = 0,
+) -> Iterator[tuple[SourceFile, Outcome]]:
+    """Stream files with the reason to drop them or their fingerprint; arguments as of `clean`."""
     work = partial(_examine, least_bytes=least_bytes, most_bytes=most_bytes, seed=seed)
     for batch, found in hands.ordered(work, ((batch, batch) for batch in _batches(files))):
-        for file, outcome in zip(batch, found, strict=True):
-            counts.filtered.seen += 1
-            if isinstance(outcome, str):
-                counts.filtered.dropped[outcome] += 1
-                continue
-            counts.filtered.kept += 1
-            if seen.admits(file.path, outcome):
-                yield file
+        yield from zip(batch, found, strict=True)
+
+
+def admit(
+    examined: Iterable[tuple[SourceFile, Outcome]],
+    *,
+    threshold: float = THRESHOLD,
+    report: CleaningReport | None = None,
+) -> Iterator[SourceFile]:
+    """Stream the examined files that are worth keeping and resemble no earlier one.
+
+    Raises:
+        DataError: more distinct files than there is memory for.
+    """
+    counts = CleaningReport() if report is None else report
+    seen = Deduplicator(threshold=threshold, report=counts.duplicates)
+    for file, outcome in examined:
+        counts.filtered.seen += 1
+        if isinstance(outcome, str):
+            counts.filtered.dropped[outcome] += 1
+            continue
+        counts.filtered.kept += 1
+        if seen.admits(file.path, outcome):
+            yield file
 
 
 def tokenise(
@@ -172,7 +220,7 @@ def _batches(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
 
 def _examine(
     batch: Sequence[SourceFile], *, least_bytes: int, most_bytes: int, seed: int
-) -> list[str | Fingerprint]:
+) -> list[Outcome]:
     """For each file the reason to drop it, or its fingerprint."""
     return [
         reason_to_drop(file, least_bytes=least_bytes, most_bytes=most_bytes)

@@ -8,7 +8,7 @@ checked against the exams, and every generated reference solution executed again
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,7 @@ from voltx_core.errors import DataError
 from voltx_core.stages.contract import Artifact, StageReport, StageRun, StageSpec
 
 if TYPE_CHECKING:
-    from voltx_core.data.near_duplicates import DuplicateReport
     from voltx_core.data.problem import Problem
-    from voltx_core.data.source_file import SourceFile
 
 SPEC = StageSpec(
     number="1.0",
@@ -43,7 +41,6 @@ EXAMS: dict[str, tuple[str, str | None]] = {
     "apps": ("apps", "test"),
 }
 """Exam name to published suite and split."""
-MIB = 2**20
 PARTS = ("validation", "calibration", "heldout", "compositions", "phrasing", "replay")
 
 
@@ -254,107 +251,37 @@ def _write_parts(
 
 def _corpus(run: StageRun, report: StageReport) -> None:
     """Source files, filtered and without near-duplicates, and the docstring pairs in them."""
+    from voltx_core.data.cleaning import CleaningReport
     from voltx_core.data.jsonl import write_jsonl
+    from voltx_core.stages.sources import docstring_pairs, kept_sources
 
-    kept, outcomes, duplicates = _sources(run)
-    if not kept:
+    corpus, cleaning = run.output("corpus"), CleaningReport()
+    kept = Counter[str]()
+
+    def rows() -> Iterator[dict[str, str | None]]:
+        for file in kept_sources(run, cleaning):
+            kept["files"] += 1
+            kept["bytes"] += len(file.text.encode())
+            yield {"content": file.text, "language": file.language, "package": file.package}
+
+    write_jsonl(corpus, rows())
+    if not kept["files"]:
         raise DataError("The corpus is empty: every file was filtered out. Check data.corpus.")
-    write_jsonl(
-        run.output("corpus"),
-        ({"content": f.text, "language": f.language, "package": f.package} for f in kept),
-    )
-    pairs = _pairs(run, kept)
+    pairs = docstring_pairs(run, corpus)
     write_jsonl(run.output("pairs"), pairs)
     report.counts |= {
-        "corpus files": len(kept),
-        "corpus KiB": sum(len(file.text.encode()) for file in kept) // 1024,
+        "corpus files": kept["files"],
+        "corpus KiB": kept["bytes"] // 1024,
         "pairs": len(pairs),
     }
     dropped = [
-        *sorted(outcomes.items()),
-        ("same tokens as another", duplicates.exact),
-        ("near-duplicate", duplicates.near),
+        *sorted(cleaning.filtered.dropped.items()),
+        ("same tokens as another", cleaning.duplicates.exact),
+        ("near-duplicate", cleaning.duplicates.near),
     ]
     report.tables["dropped source files"] = [
         {"reason": reason, "files": count} for reason, count in dropped
     ]
-
-
-def _sources(run: StageRun) -> "tuple[list[SourceFile], Counter[str], DuplicateReport]":
-    """Files worth keeping, how many were dropped for what reason, and how many as duplicates.
-
-    What was found out about a file is progress: a process that takes over reads the files anew,
-    which is quick, and compares only the others.
-    """
-    import torch
-
-    from voltx_core.data.corpus import read_corpus
-    from voltx_core.data.filters import reason_to_drop
-    from voltx_core.data.harvest import harvest_sources
-    from voltx_core.data.near_duplicates import Deduplicator, Fingerprint, fingerprint
-    from voltx_core.training.pieces import Pieces
-
-    config = run.config.data
-    source: Iterable[SourceFile]
-    if config.corpus:
-        source = read_corpus(config.corpus)
-    else:
-        source = harvest_sources(
-            max_files=2 * config.corpus_files,
-            max_bytes=2 * config.corpus_mib * MIB,
-            seed=run.config.seed,
-        )
-    known = Deduplicator()
-    outcomes: Counter[str] = Counter()
-    kept: list[SourceFile] = []
-    size = 0
-    with Pieces(run, "corpus") as pieces:
-        before = list(pieces.rows)
-        found = pieces.tensor("signatures")
-        signatures = iter(() if found is None else found.numpy().astype("uint32"))
-        for position, file in enumerate(source):
-            reason, mark = "", None
-            if position < len(before):
-                reason, digest = before[position]
-                if not reason:
-                    mark = Fingerprint(int(digest, 16), next(signatures))
-            elif reason := reason_to_drop(file) or "":
-                pieces.add(1, rows=[[reason, ""]])
-            else:
-                mark = fingerprint(file.text, seed=run.config.seed)
-                signature = torch.from_numpy(mark.signature.astype("int64"))[None]
-                pieces.add(1, {"signatures": signature}, [["", f"{mark.digest:x}"]])
-            if mark is None:
-                outcomes[reason] += 1
-            elif known.admits(file.path, mark):
-                kept.append(file)
-                size += len(file.text.encode())
-                if len(kept) % 50 == 0:
-                    run.observer.progress(len(kept), config.corpus_files, "files", "corpus")
-                if len(kept) >= config.corpus_files or size >= config.corpus_mib * MIB:
-                    break
-    return kept, outcomes, known.report
-
-
-def _pairs(run: StageRun, files: "Sequence[SourceFile]") -> list[dict[str, str]]:
-    """Documented functions of the files, as many as are wanted."""
-    from voltx_core.data.pairs import mine_pairs
-    from voltx_core.training.pieces import Pieces
-
-    most = run.config.data.pairs
-    with Pieces(run, "pairs") as pieces:
-        for file in files[pieces.done :]:
-            if len(pieces.rows) >= most:
-                break
-            mined = mine_pairs(file.text) if file.language == "python" else []
-            pieces.add(
-                1,
-                rows=[
-                    {"code": p.code, "doc": p.docstring, "package": file.package, "name": p.name}
-                    for p in mined
-                ],
-            )
-    return pieces.rows[:most]
 
 
 def _intents(run: StageRun, problems: "Sequence[Problem]", report: StageReport) -> None:

@@ -26,6 +26,7 @@ class SlotDecoder(nn.Module):
         heads: Attention heads.
         max_tokens: Longest program, ``<bos>`` and ``<eos>`` included.
         query_features: Also read the query's tokens, where they are given.
+        slots: Slots of a frame.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class SlotDecoder(nn.Module):
         heads: int,
         max_tokens: int,
         query_features: bool = False,
+        slots: int = SLOTS,
     ) -> None:
         super().__init__()
         self.max_tokens, self.query_features = max_tokens, query_features
@@ -49,11 +51,12 @@ class SlotDecoder(nn.Module):
             "heads": heads,
             "max_tokens": max_tokens,
             "query_features": query_features,
+            "slots": slots,
         }
         self.embedding = nn.Embedding(vocabulary, width)
         self.position = nn.Parameter(torch.zeros(max_tokens, width))
         self.slot_in = nn.Linear(slot_width, width)
-        self.slot_position = nn.Parameter(torch.zeros(SLOTS, width))
+        self.slot_position = nn.Parameter(torch.zeros(slots, width))
         self.query_in = nn.Linear(slot_width, width) if query_features else None
         self.blocks = nn.ModuleList(_Block(width, heads, query_features) for _ in range(blocks))
         self.norm = nn.RMSNorm(width)

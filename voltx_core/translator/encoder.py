@@ -52,9 +52,10 @@ class CodeEncoder(nn.Module):
     Args:
         config: Widths and longest input.
         vocabulary: Rows of the embedding table.
+        slots: Slots of a frame.
     """
 
-    def __init__(self, config: TranslatorConfig, vocabulary: int) -> None:
+    def __init__(self, config: TranslatorConfig, vocabulary: int, *, slots: int = SLOTS) -> None:
         super().__init__()
         width = config.encoder_width
         self.max_tokens = config.encoder_tokens
@@ -63,7 +64,7 @@ class CodeEncoder(nn.Module):
         self.position = nn.Parameter(torch.zeros(config.encoder_tokens, width))
         self.blocks = nn.ModuleList(_Block(width, kernel) for kernel in KERNELS)
         self.norm = nn.RMSNorm(width)
-        self.role_head = nn.Linear(width, SLOTS)
+        self.role_head = nn.Linear(width, slots)
         self.embed_head = nn.Linear(width, config.slot_width)
         self.lexicon = Lexicon(vocabulary, config.slot_width) if config.lexicon else None
         nn.init.normal_(self.embedding.weight, std=0.3)
@@ -89,7 +90,8 @@ class CodeEncoder(nn.Module):
         mass = roles.sum(1)  # [B, 16]
         pooled = torch.einsum("blr,blw->brw", roles, tokens.float())
         slots = pooled / mass.unsqueeze(-1).clamp(min=1e-6)
-        return Encoded(TensorFrame.of(slots, mass > ACTIVE_MASS), role_logits, tokens)
+        frame = TensorFrame.of(slots, mass > ACTIVE_MASS, count=roles.shape[-1])
+        return Encoded(frame, role_logits, tokens)
 
 
 class _Block(nn.Module):

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from voltx_core.config.translator import TranslatorConfig
-from voltx_core.frame import SLOTS, TensorFrame, choose, normalise
+from voltx_core.frame import TensorFrame, choose, normalise
 from voltx_core.translator.decoder import SlotDecoder
 from voltx_core.translator.encoder import CodeEncoder, QueryFeatures
 from voltx_core.translator.roles import LABELLED, UNLABELLED, label_tokens
@@ -63,9 +63,9 @@ def add_slot_noise(frame: TensorFrame, most: float, generator: torch.Generator) 
 
     The decoder must read what the soft core really delivers: frames that are slightly wrong.
     """
-    b, _, w = frame.slots.shape
+    b, s, w = frame.slots.shape
     norm = torch.rand(b, 1, 1, generator=generator) * most
-    noise = torch.randn(b, SLOTS, w, generator=generator) * norm / w**0.5
+    noise = torch.randn(b, s, w, generator=generator) * norm / w**0.5
     slots = normalise(frame.slots + noise.to(frame.slots.device)) * frame.mask.unsqueeze(-1)
     return TensorFrame(slots, frame.mask, frame.certainty)
 

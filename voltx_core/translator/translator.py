@@ -50,13 +50,14 @@ class Translator:
         config: TranslatorConfig,
         *,
         texts: Iterable[str] = (),
+        slots: int = SLOTS,
         device: str = "cpu",
     ) -> "Translator":
         """An untrained translator, drawn within ``seeded``.
 
         A lexicon learns from ``texts`` how telling each word is.
         """
-        encoder = CodeEncoder(config, tokenizer.vocabulary)
+        encoder = CodeEncoder(config, tokenizer.vocabulary, slots=slots)
         if encoder.lexicon is not None:
             encoder.lexicon.learn(tokenizer, texts)
         return cls(
@@ -70,6 +71,7 @@ class Translator:
                 heads=config.decoder_heads,
                 max_tokens=config.decoder_tokens,
                 query_features=config.query_features,
+                slots=slots,
             ),
             device=device,
         )
