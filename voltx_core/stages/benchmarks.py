@@ -81,6 +81,7 @@ def run(run: StageRun) -> StageReport:
         published_exams,
     )
     from voltx_core.evaluation.pictures import draw_scores
+    from voltx_core.evaluation.published_figures import published_rows
     from voltx_core.evaluation.sitting import sit
     from voltx_core.evaluation.tables import overlaps
     from voltx_core.training.pieces import watched
@@ -136,6 +137,7 @@ def run(run: StageRun) -> StageReport:
             "Results": rows,
             "Exams": overlaps(exams),
             "Suites not run": [{"suite": s, "why": why} for s, why in absent.items()],
+            "Published by others, not measured here": published_rows(config.suites),
         },
         counts={
             "systems": len(systems),
@@ -343,11 +345,13 @@ def _language_models(
     unseen = list(read_problems(run.inputs["problems"] / "validation.jsonl"))
     context = vinci.shape.context
     rows = pack(documents_of(unseen, translator.tokenizer, context + 1), context)
-    report.metrics["loss_transformer"] = held_out_loss(vinci, rows, run.device)
-    report.metrics["loss_3_gram"] = counted.held_out_loss(unseen)
+    losses = {
+        "transformer": held_out_loss(vinci, rows, run.device),
+        "3-gram": counted.held_out_loss(unseen),
+    }
+    report.metrics |= {f"loss_{name}": loss for name, loss in losses.items()}
     report.tables["Language models, nats a token of validation solutions"] = [
-        {"label": "transformer baseline", "loss": report.metrics["loss_transformer"]},
-        {"label": "3-gram baseline", "loss": report.metrics["loss_3_gram"]},
+        {"label": f"{name} baseline", "loss": loss} for name, loss in losses.items()
     ]
 
 
@@ -357,8 +361,7 @@ def _in_words(run: StageRun, report: StageReport, systems: "Sequence[System]") -
     from voltx_core.evaluation.exams import spread
     from voltx_core.training.pieces import Pieces
 
-    sets = read_answers(run.inputs["problems"])
-    if not sets:
+    if not (sets := read_answers(run.inputs["problems"])):
         report.notes.append("CLRS and CodeXGLUE defects were not run: their data is not here.")
         return
     chosen = [s for s in systems if s.name == FINAL or s.kind == "baseline"]
@@ -383,13 +386,11 @@ def _steps(
     given = [composed([p for exam in exams if not exam.published for p in exam.problems])]
     if items := read_answers(run.inputs["problems"]).get("clrs"):
         given.append(traced(spread(items, 10 * config.problems)))
-    rows = []
-    for each in given:
-        run.stop.check()
-        row = against_steps(
-            each, core, translator, resamples=config.bootstrap, seed=run.config.seed
-        )
-        rows.append(row)
+    seed = run.config.seed
+    rows = [
+        against_steps(g, core, translator, resamples=config.bootstrap, seed=seed) for g in given
+    ]
+    for each, row in zip(given, rows, strict=True):
         report.metrics[f"iterations_vs_steps_{each.name}"] = row["Spearman"]
     report.tables["RAR iterations against steps"] = rows
 
