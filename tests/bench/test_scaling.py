@@ -4,17 +4,20 @@ import json
 import os
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 from voltx_core.bench import scaling, scaling_sizes
+from voltx_core.bench.scaling_ranks import Timed
 from voltx_core.config import resolve
 from voltx_core.errors import ConfigError
 from voltx_core.scaling.growth import grown_config
 from voltx_core.soft_core.soft_core import SoftCore
 from voltx_core.training.randomness import seeded
+from voltx_core.training.ranks import Ranks
 
 FIGURES = {
     "step_ms_51m", "step_ms_200m", "step_ms_500m", "mfu_51m", "mfu_200m", "mfu_500m",
@@ -96,6 +99,24 @@ def test_an_unknown_part_is_named_with_the_known_ones() -> None:
 
 def test_figures_that_did_not_run_are_null() -> None:
     assert scaling._nothing() == dict.fromkeys(FIGURES)
+
+
+def test_waiting_inside_a_sum_is_counted_once(monkeypatch) -> None:
+    def wait(self) -> None:
+        time.sleep(0.05)
+
+    def add(self, scalars):
+        self.meet()
+        return scalars
+
+    monkeypatch.setattr(Ranks, "meet", wait)
+    monkeypatch.setattr(Ranks, "sum_scalars", add)
+    timed = Timed(0, 2)
+    assert timed.sum_scalars({"loss": torch.zeros(())}) == {"loss": torch.zeros(())}
+    assert len(timed.spent_s) == 1
+    assert timed.spent_s[0] >= 0.05
+    timed.meet()  # before the first step everybody waits for everybody: no part of a step
+    assert len(timed.spent_s) == 1
 
 
 @pytest.mark.integration

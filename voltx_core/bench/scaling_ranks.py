@@ -33,12 +33,9 @@ LESSONS, HELD_OUT = 640, 32
 
 @dataclass(frozen=True, slots=True)
 class Timed(Ranks):
-    """Ranks that note how long this process waits for the others' numbers, sums included."""
+    """Ranks that note how long each step waits for the others' numbers, sums included."""
 
     spent_s: list[float] = field(default_factory=list)
-
-    def meet(self) -> None:
-        self._time(Ranks.meet)
 
     def any(self, flag: bool) -> bool:
         return bool(self._time(Ranks.any, flag))
