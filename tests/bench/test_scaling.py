@@ -4,13 +4,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from voltx_core.bench import scaling, scaling_sizes
+from voltx_core.bench import scaling, scaling_ranks, scaling_sizes
 from voltx_core.bench.scaling_ranks import Timed
 from voltx_core.config import resolve
 from voltx_core.errors import ConfigError
@@ -102,21 +101,24 @@ def test_figures_that_did_not_run_are_null() -> None:
 
 
 def test_waiting_inside_a_sum_is_counted_once(monkeypatch) -> None:
-    def wait(self) -> None:
-        time.sleep(0.05)
+    now = 0.0
+
+    def wait(_) -> None:
+        nonlocal now
+        now += 2.0
 
     def add(self, scalars):
         self.meet()
         return scalars
 
+    monkeypatch.setattr(scaling_ranks, "time", SimpleNamespace(perf_counter=lambda: now))
     monkeypatch.setattr(Ranks, "meet", wait)
     monkeypatch.setattr(Ranks, "sum_scalars", add)
     timed = Timed(0, 2)
     assert timed.sum_scalars({"loss": torch.zeros(())}) == {"loss": torch.zeros(())}
-    assert len(timed.spent_s) == 1
-    assert timed.spent_s[0] >= 0.05
+    assert timed.spent_s == [2.0]
     timed.meet()  # before the first step everybody waits for everybody: no part of a step
-    assert len(timed.spent_s) == 1
+    assert timed.spent_s == [2.0]
 
 
 @pytest.mark.integration
