@@ -1,14 +1,15 @@
 """Stage 5.3, run for real on untrained models: every row, table, picture, and resuming."""
 
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import groupby
 
 import pytest
 import torch
 
 from voltx_core.config import resolve
-from voltx_core.data.jsonl import read_jsonl, read_problems, write_problems
+from voltx_core.data.jsonl import read_jsonl, read_problems, write_jsonl, write_problems
+from voltx_core.data.suites.answers import AnswerItem
 from voltx_core.errors import Interrupted
 from voltx_core.evaluation.sitting import SCOPE
 from voltx_core.stages import benchmarks
@@ -36,6 +37,15 @@ def inputs(
     (trained, *_) = read_problems(problems / "train.jsonl")
     fresh = replace(trained, id="new", query="parse a date", solution="import datetime as d\n")
     write_problems(problems / "exams" / "humaneval.jsonl", [fresh, trained])
+    (problems / "answers").mkdir()
+    questions = [
+        AnswerItem(
+            id=f"clrs/{n}", query=f"minimum: [3 {n}]", answer="0, 1 | 1", form="trace",
+            source="clrs", traits={"algorithm": "minimum"},
+        )
+        for n in range(3)
+    ]  # fmt: skip
+    write_jsonl(problems / "answers" / "clrs.jsonl", map(asdict, questions))
     config = resolve("tiny", ["baseline.context=80"]).baseline
     vocabulary = CodeTokenizer.load(translator_files["tokenizer"]).vocabulary
     model = VinciGPT(Shape.of(config, vocabulary), generator=torch.Generator().manual_seed(0))
@@ -75,7 +85,7 @@ def test_every_system_meets_every_exam_and_every_row_says_how(whole):
         "4.3 sleep",
         "5.1 scaled",
     }
-    baselines = {"transformer baseline", "nearest-neighbour baseline"}
+    baselines = {"transformer baseline", "nearest-neighbour baseline", "3-gram baseline"}
     frames = {
         "one endpoint evaluation",
         "raw query frame",
@@ -88,7 +98,7 @@ def test_every_system_meets_every_exam_and_every_row_says_how(whole):
     assert len({frozenset(row) for row in rows}) == 1
     for row in rows:
         assert row["low"] <= row["pass@1"] <= row["high"]
-        sampled = row["label"] in ("4.3 sleep", "transformer baseline")
+        sampled = row["label"] in ("4.3 sleep", "transformer baseline", "3-gram baseline")
         assert (row["sampled pass@2"] is not None) == sampled
         assert row["sampling"].startswith("greedy")
         assert row["contaminated"] == (1 if row["split"] == "humaneval" else 0)
@@ -109,6 +119,21 @@ def test_every_system_meets_every_exam_and_every_row_says_how(whole):
     for row in report.tables["Certainty of the final model"]:
         assert 0 <= row["mean certainty"] <= 1
         assert row["refused"] == 0
+
+
+def test_counting_stands_beside_the_transformer_and_steps_beside_iterations(whole):
+    _, report = whole
+    losses = report.tables["Language models, nats a token of validation solutions"]
+    assert [row["label"] for row in losses] == ["transformer baseline", "3-gram baseline"]
+    # The transformer is untrained here and has counted nothing.
+    assert 0 < losses[1]["loss"] < losses[0]["loss"]
+    answers = {row["answers from"]: row for row in report.tables["Questions answered in words"]}
+    assert answers["most frequent answer"]["right"] == 1.0
+    assert "4.3 sleep" in answers
+    generated, clrs = report.tables["RAR iterations against steps"]
+    assert generated["mean steps"] >= 1
+    assert (clrs["problems"], clrs["independent groups"], clrs["mean steps"]) == (3, 1, 2.0)
+    assert clrs["Spearman"] is None  # the same number of steps in all
 
 
 def test_stopped_and_resumed_it_reports_the_same(stage_run, inputs, whole):

@@ -2,12 +2,16 @@
 
 import json
 import random
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from voltx_core.data.generator import problem_of, task_of
+from voltx_core.data.jsonl import read_problems, write_problems
 from voltx_core.errors import Interrupted
 from voltx_core.stages import graph
 
@@ -141,3 +145,48 @@ def test_growth_starts_from_the_same_function(inputs, stage_run) -> None:
     ladder = report.tables["growth ladder, validation problems"]
     assert ladder[1]["cosine"] == pytest.approx(ladder[0]["cosine"], abs=1e-3)
     assert ladder[1]["parameters"] > ladder[0]["parameters"]
+
+
+@pytest.mark.toolchain
+def test_a_language_is_compared_with_python_only_and_with_itself_alone(
+    inputs, stage_run, tmp_path
+) -> None:
+    if shutil.which("node") is None:
+        pytest.skip("node is not here")
+    problems = tmp_path / "problems"
+    shutil.copytree(inputs["problems"], problems)
+    (known, *_) = read_problems(problems / "heldout.jsonl")
+    published = problem_of(task_of(known), known.query, language="javascript")
+    wanting = replace(published, id="x/2", traits={"requires": ["no-such-package"]})
+    write_problems(problems / "exams" / "humaneval-x-javascript.jsonl", [published, wanting])
+    run = stage_run("javascript", {**inputs, "problems": problems}, *FEW)
+    report = graph.module("javascript").run(run)
+    rows = report.tables["JavaScript: pass@1 on the same tasks"]
+    for suite in ("heldout", "compositions"):
+        told = [(r["language"], r["trained"], r["n"]) for r in rows if r["suite"] == suite]
+        assert told == [
+            ("JavaScript", "with the language", 2),
+            ("JavaScript", "with the language", 2),
+            ("JavaScript", "Python only", 2),
+            ("JavaScript", "the language alone", 2),
+            ("Python", "Python only", 2),
+        ]
+    assert report.metrics["javascript_transfer"] == pytest.approx(
+        report.metrics["javascript_pass@1"] - report.metrics["javascript_alone_pass@1"], abs=1e-3
+    )
+    (row,) = report.tables["JavaScript: humaneval-x, greedy"]
+    assert row["n"] == 1
+    assert any("1 of 2 problems were asked" in note for note in report.notes)
+    assert any("multipl-e-javascript not run" in note for note in report.notes)
+
+
+def test_without_a_control_nothing_is_said_of_transfer(inputs, stage_run) -> None:
+    run = stage_run("javascript", inputs, *FEW, "languages.control=false")
+    report = graph.module("javascript").run(run)
+    assert "javascript_transfer" not in report.metrics
+    assert all(
+        row["trained"] != "the language alone"
+        for rows in report.tables.values()
+        for row in rows
+        if "trained" in row
+    )

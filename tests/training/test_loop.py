@@ -150,6 +150,23 @@ def test_a_loss_that_is_not_finite_stops_the_run(session) -> None:
         fit(session(), model)
 
 
+def test_a_gradient_that_is_not_finite_leaves_the_weights_as_they_are(session) -> None:
+    model = network()
+    before = weights(model)
+
+    def loss(batch: Batch):
+        x = ITEMS[batch.rows]
+        # The root of 0 is 0, and its slope infinite: times 0, not a number.
+        return (model(x) * 0).square().sum().sqrt() + (model(x) - x).square().mean(), {}
+
+    still = OPTIMIZER.model_copy(update={"weight_decay": 0.0})
+    train(
+        session(), scope="broken", modules={"model": model}, loss=loss, items=len(ITEMS), batch=8,
+        steps=3, optimizer=still,
+    )  # fmt: skip
+    assert torch.equal(weights(model), before)
+
+
 def test_every_epoch_shows_every_item_once() -> None:
     rows = torch.cat([rows_of_step(1, "s", step, 8, 40) for step in range(5)])
     assert sorted(rows.tolist()) == list(range(40))

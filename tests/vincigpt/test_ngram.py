@@ -105,3 +105,17 @@ def test_it_learns_what_two_tokens_tell():
     entropy = -(usual * math.log(usual) + (VOCABULARY - 1) * rare * math.log(rare))
     # At the start of a document it may not look back, so it stays a little above.
     assert entropy - 0.05 < Trigram(train, 0, VOCABULARY).loss(test) < entropy + 0.25
+
+
+@pytest.mark.parametrize("history", [(0, 0), (1, 2), (3, 3), (2, 0), (6, 5)])
+def test_what_may_follow_has_the_probabilities_that_the_loss_is_of(history):
+    model = Trigram(stream(300), 0, VOCABULARY)
+    following = model.following(*history)
+    expected = [probability(model, *history, token) for token in range(VOCABULARY)]
+    assert following == pytest.approx(expected, rel=1e-9)
+
+
+def test_surprisals_add_up_to_the_loss():
+    model, ids = Trigram(stream(300), 0, VOCABULARY), stream(50, seed=1)
+    assert len(model.surprisal(ids)) == len(ids) - 1
+    assert model.surprisal(ids).mean() == pytest.approx(model.loss(ids))

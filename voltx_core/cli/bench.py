@@ -11,6 +11,7 @@ BENCHES: dict[str, str] = {
     "decoder": "voltx_core.bench.decoder:decoder",
     "encoder": "voltx_core.bench.encoder:encoder",
     "judge": "voltx_core.bench.judge:judge",
+    "scaling": "voltx_core.bench.scaling:scaling",
     "science": "voltx_core.bench.science:science",
     "store": "voltx_core.bench.store:store",
     "vincigpt": "voltx_core.bench.vincigpt:vincigpt",

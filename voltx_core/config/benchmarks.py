@@ -27,11 +27,11 @@ class BenchmarksConfig(Section):
 
     suites: tuple[str, ...] = ("humaneval", "mbpp", "apps")
     """Published suites; one whose data is absent is reported as not run."""
-    samples: Positive = 10
+    samples: Positive = 100
     """Programs sampled a problem for pass@k with k > 1; pass@1 is greedy as well."""
     temperature: Rate = 0.8
     top_p: Share = 0.95
-    ks: tuple[int, ...] = (1, 10)
+    ks: tuple[int, ...] = (1, 10, 100)
     bootstrap: Positive = 1_000
     """Resamples of the bootstrap intervals."""
     problems: Positive = 1_000

@@ -226,7 +226,7 @@ SINGLE_GPU: dict[str, Any] = {
     "alignment": {"rlvf": {"steps": 10_000}},
     "scaling": {"ladder": ({"width": 4_096, "blocks": 6},), "steps": 10_000},
     "baseline": {"steps": None},
-    "benchmarks": {"samples": 20},
+    "benchmarks": {"samples": 20, "ks": (1, 10)},
 }
 
 PRESETS: dict[PresetName, dict[str, Any]] = {

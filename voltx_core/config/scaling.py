@@ -47,4 +47,7 @@ class LanguagesConfig(Section):
     decoder_blocks: Positive = 5
     steps: Positive = 20_000
     batch: Positive = 64
+    control: bool = True
+    """Also train a decoder that knows the language alone, to say what Python brought: twice the
+    training."""
     optimizer: OptimizerConfig = OptimizerConfig(lr=3e-4)

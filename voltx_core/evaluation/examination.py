@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from voltx_core.judge.pool import Judge
 
 Kind = Literal["model", "ablation", "baseline"]
+Marks = list[tuple[str, float, bool]]
+"""Outcome, share of the tests passed, and whether all were, one a problem."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,13 @@ class Examiner:
             self.executed += len(fresh)
         return [self._verdicts[key] for key in keys]
 
+    def marks(self, exam: Exam, programs: Sequence[str]) -> Marks:
+        """What one program for every problem of an exam comes to."""
+        return [
+            (str(verdict.outcome), verdict.pass_rate, verdict.passed)
+            for verdict in self.verdicts(exam.problems, programs)
+        ]
+
     def _stopped(self) -> bool:
         # A bare StopFlag would not do: it is falsy until set, as if no one could ask to stop.
         return bool(self._stop())
@@ -122,21 +131,6 @@ class Answer:
         return asdict(self)
 
 
-Marks = list[tuple[str, float, bool]]
-"""Outcome, share of the tests passed, and whether all were, one a problem."""
-
-
-def sit_round(
-    system: System, exam: Exam, examiner: Examiner, sampling: Sampling | None = None
-) -> Marks:
-    """Let a system answer every problem of an exam once; greedily without ``sampling``."""
-    programs = system.write(exam.problems, sampling or Sampling())
-    return [
-        (str(verdict.outcome), verdict.pass_rate, verdict.passed)
-        for verdict in examiner.verdicts(exam.problems, programs)
-    ]
-
-
 def answers_of(exam: Exam, greedy: Marks, sampled: Sequence[Marks] = ()) -> list[Answer]:
     """What the rounds of one system on one exam come to, one answer a problem, in its order."""
     return [
@@ -164,6 +158,9 @@ def examine(
 ) -> list[Answer]:
     """Let a system answer every problem of an exam, greedily and once for each sampling round.
 
+    One thing at a time: what is written is judged before more is written; ``sitting.sit`` does
+    both at once.
+
     Args:
         system: Who answers. Rounds are skipped for one that does not sample.
         exam: What is asked.
@@ -175,8 +172,10 @@ def examine(
         One answer a problem, in the order of the exam.
     """
     drawn = rounds if system.samples else ()
-    greedy = sit_round(system, exam, examiner)
-    return answers_of(exam, greedy, [sit_round(system, exam, examiner, each) for each in drawn])
+    greedy, *sampled = (
+        examiner.marks(exam, system.write(exam.problems, each)) for each in (Sampling(), *drawn)
+    )
+    return answers_of(exam, greedy, sampled)
 
 
 def score(

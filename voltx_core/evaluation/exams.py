@@ -7,9 +7,12 @@ The data stage writes them: generated sets as ``heldout.jsonl``, ``compositions.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from voltx_core.data.jsonl import read_problems
 from voltx_core.data.problem import Problem
+
+T = TypeVar("T")
 
 HELD_OUT = "heldout"
 COMPOSITIONS = "compositions"
@@ -101,8 +104,8 @@ def checked_against(exams: Sequence[Exam], training: Iterable[Problem]) -> list[
     return [replace(exam, seen=frozenset(found[exam.name].exam_ids)) for exam in exams]
 
 
-def spread(problems: Sequence[Problem], most: int) -> tuple[Problem, ...]:
-    """At most ``most`` problems, evenly spread: files are often sorted by difficulty."""
-    if len(problems) <= most:
-        return tuple(problems)
-    return tuple(problems[n * len(problems) // most] for n in range(most))
+def spread(items: Sequence[T], most: int) -> tuple[T, ...]:
+    """At most ``most`` of them, evenly spread: files are often sorted by difficulty."""
+    if len(items) <= most:
+        return tuple(items)
+    return tuple(items[n * len(items) // most] for n in range(most))

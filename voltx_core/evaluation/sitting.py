@@ -1,7 +1,11 @@
-"""A sitting: every system sits every exam it is meant for, and what was finished stays finished."""
+"""A sitting: every system sits every exam it is meant for, and what was finished stays finished.
+
+While the programs of one round are executed, those of the next are written: the judge works in
+processes of its own, so neither the device nor they wait for the other to finish everything.
+"""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from voltx_core.evaluation.examination import (
     Answer,
@@ -10,14 +14,11 @@ from voltx_core.evaluation.examination import (
     Sampling,
     System,
     answers_of,
-    sit_round,
 )
 from voltx_core.evaluation.exams import COMPOSITIONS, Exam
 from voltx_core.training.pieces import Pieces
 from voltx_core.training.randomness import generator
-
-if TYPE_CHECKING:
-    from voltx_core.stages.contract import StageRun
+from voltx_core.training.session import Session
 
 SCOPE = "answers"
 Answers = dict[tuple[str, str], list[Answer]]
@@ -25,7 +26,7 @@ Answers = dict[tuple[str, str], list[Answer]]
 
 
 def sit(
-    run: "StageRun",
+    run: Session,
     systems: Sequence[System],
     exams: Sequence[Exam],
     *,
@@ -36,6 +37,7 @@ def sit(
     """Examine all systems, resuming after the last finished round of an earlier process.
 
     A round is one program for every problem of an exam: the greedy ones first, then the samples.
+    An interruption loses the round that is being executed, and the one that is being written.
 
     Ablations sit the held-out compositions only.
 
@@ -61,17 +63,27 @@ def sit(
         for system, exam in pairs
         for n in range(1 + (samples if system.samples else 0))
     ]
-    with Examiner.open(run.config, run.stop) as examiner, Pieces(run, SCOPE) as pieces:
+    with (
+        Examiner.open(run.config, run.stop) as examiner,
+        Pieces(run, SCOPE) as pieces,
+        ThreadPoolExecutor(1, thread_name_prefix="examiner") as thread,
+    ):
+        executed: Future[Marks] | None = None
         for at, (system, exam, n) in enumerate(rounds):
             run.observer.progress(at, len(rounds), "rounds", "examining")
             if at < pieces.done:
                 continue
             run.stop.check()
-            sampling = None
+            sampling = Sampling()
             if n:
                 draw = generator(run.config.seed, "sitting", exam.name, n - 1)
                 sampling = Sampling(temperature=temperature, top_p=top_p, generator=draw)
-            pieces.add(1, rows=[sit_round(system, exam, examiner, sampling)])
+            programs = system.write(exam.problems, sampling)
+            if executed is not None:
+                pieces.add(1, rows=[executed.result()])
+            executed = thread.submit(examiner.marks, exam, programs)
+        if executed is not None:
+            pieces.add(1, rows=[executed.result()])
     run.observer.progress(len(rounds), len(rounds), "rounds", "examining")
     marks: dict[tuple[str, str], list[Marks]] = {}
     for (system, exam, _), found in zip(rounds, pieces.rows, strict=True):

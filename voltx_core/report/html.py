@@ -10,6 +10,7 @@ from voltx_core.report.headline import by_split, leading
 from voltx_core.report.markdown import machine_line
 from voltx_core.report.pictures import Pictures
 from voltx_core.report.reproduction import conditions
+from voltx_core.report.transfer import TRANSFER, transfer_table
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
@@ -36,6 +37,8 @@ def render(card: Card, pictures: Pictures) -> str:
         splits=by_split(card.scores),
         best=leading(card.scores),
         conditions=conditions(card),
+        carried=transfer_table(card),
+        carried_lead=TRANSFER,
         interval=interval,
         machine_line=machine_line,
         palette=Markup(svg.PALETTE),

@@ -9,6 +9,7 @@ from voltx_core.report.headline import by_split, leading
 from voltx_core.report.pictures import Chart, Pictures, figure_file
 from voltx_core.report.reproduction import conditions
 from voltx_core.report.tables import Table
+from voltx_core.report.transfer import TRANSFER, transfer_table
 
 FIGURES = "figures"
 """Folder of the pictures beside ``report.md``."""
@@ -76,6 +77,12 @@ def _result(card: Card, pictures: Pictures | None) -> Iterator[str]:
 
 
 def _body(card: Card, pictures: Pictures) -> Iterator[str]:
+    if (carried := transfer_table(card)).rows:
+        yield "## Transfer to other languages"
+        yield ""
+        yield TRANSFER
+        yield ""
+        yield from table(carried)
     yield "## Stages"
     yield ""
     yield from table(tables.stage_table(card))

@@ -9,14 +9,17 @@ whose data is not here is listed as not run. Every single outcome goes to ``benc
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from voltx_core.stages.baseline import MODEL_FILE
 from voltx_core.stages.contract import Artifact, StageReport, StageRun, StageSpec, Target
 
 if TYPE_CHECKING:
+    from voltx_core.baseline.ngram import NgramWriter
     from voltx_core.data.problem import Problem
     from voltx_core.evaluation.examination import System
     from voltx_core.evaluation.exams import Exam
     from voltx_core.evaluation.sitting import Answers
     from voltx_core.translator.translator import Translator
+    from voltx_core.vincigpt.model import VinciGPT
 
 CHECKPOINTS = {
     "soft_core": "2.1 soft core",
@@ -62,12 +65,13 @@ SPEC = StageSpec(
             "held-out compositions solved after 2.x, minus those of the equal-FLOP transformer",
         ),
     ),
-    version=3,  # programs come from the surer frame
+    version=4,  # 3-gram baseline, steps of algorithms, questions in words; the surer frame
 )
 
 
 def run(run: StageRun) -> StageReport:
     """Examine, score, compare, draw."""
+    from voltx_core.baseline.ngram import NgramWriter
     from voltx_core.data.jsonl import read_problems, write_jsonl
     from voltx_core.evaluation.examination import score
     from voltx_core.evaluation.exams import (
@@ -77,10 +81,12 @@ def run(run: StageRun) -> StageReport:
         published_exams,
     )
     from voltx_core.evaluation.pictures import draw_scores
+    from voltx_core.evaluation.published_figures import published_rows
     from voltx_core.evaluation.sitting import sit
     from voltx_core.evaluation.tables import overlaps
     from voltx_core.training.pieces import watched
     from voltx_core.translator.translator import Translator
+    from voltx_core.vincigpt.model import VinciGPT
 
     config = run.config.benchmarks
     problems = run.inputs["problems"]
@@ -93,7 +99,9 @@ def run(run: StageRun) -> StageReport:
     translator = Translator.load(
         run.inputs["tokenizer"], run.inputs["encoder"], run.inputs["decoder"], device=run.device
     )
-    systems = _systems(run, translator, training)
+    vinci = VinciGPT.load(run.inputs["baseline"] / MODEL_FILE, device=run.device)
+    counted = NgramWriter(training, translator.tokenizer, limit=vinci.shape.context)
+    systems = _systems(run, translator, training, vinci, counted)
     answers = sit(
         run,
         systems,
@@ -129,6 +137,7 @@ def run(run: StageRun) -> StageReport:
             "Results": rows,
             "Exams": overlaps(exams),
             "Suites not run": [{"suite": s, "why": why} for s, why in absent.items()],
+            "Published by others, not measured here": published_rows(config.suites),
         },
         counts={
             "systems": len(systems),
@@ -140,6 +149,9 @@ def run(run: StageRun) -> StageReport:
     _metrics(report, answers, exams, config.bootstrap, run.config.seed)
     _whole_model(run, report, exams, answers)
     _efficiency(run, report, rows, translator)
+    _language_models(run, report, translator, vinci, counted)
+    _in_words(run, report, systems)
+    _steps(run, report, exams, translator)
     draw_scores(
         [row for row in rows if row["split"] == COMPOSITIONS],
         run.figure("pass_at_1"),
@@ -150,7 +162,11 @@ def run(run: StageRun) -> StageReport:
 
 
 def _systems(
-    run: StageRun, translator: "Translator", training: "Sequence[Problem]"
+    run: StageRun,
+    translator: "Translator",
+    training: "Sequence[Problem]",
+    vinci: "VinciGPT",
+    counted: "NgramWriter",
 ) -> "list[System]":
     """Checkpoints in order of training, ablations of the final one, baselines."""
     from voltx_core.baseline.generate import write_programs
@@ -158,8 +174,6 @@ def _systems(
     from voltx_core.evaluation.nearest_neighbour import NearestNeighbour
     from voltx_core.evaluation.systems import FrameWriter, ablations
     from voltx_core.soft_core.soft_core import SoftCore
-    from voltx_core.stages.baseline import MODEL_FILE
-    from voltx_core.vincigpt.model import VinciGPT
 
     cores = {name: SoftCore.load(run.inputs[name], device=run.device) for name in CHECKPOINTS}
     systems = [
@@ -173,7 +187,6 @@ def _systems(
         for name, label in CHECKPOINTS.items()
     ]
     systems += ablations(translator, cores[FINAL])
-    vinci = VinciGPT.load(run.inputs["baseline"] / MODEL_FILE, device=run.device)
 
     def write(problems: Sequence[Any], sampling: Sampling) -> list[str]:
         return write_programs(
@@ -181,6 +194,14 @@ def _systems(
             translator.tokenizer,
             [problem.query for problem in problems],
             limit=vinci.shape.context,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            generator=sampling.generator,
+        )
+
+    def count(problems: Sequence[Any], sampling: Sampling) -> list[str]:
+        return counted.write(
+            [problem.query for problem in problems],
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             generator=sampling.generator,
@@ -200,6 +221,13 @@ def _systems(
             label="nearest-neighbour baseline",
             kind="baseline",
             write=NearestNeighbour(training).write,
+        ),
+        System(
+            name="ngram",
+            label="3-gram baseline",
+            kind="baseline",
+            write=count,
+            samples=True,
         ),
     ]
 
@@ -277,7 +305,6 @@ def _efficiency(
     from voltx_core.evaluation.exams import COMPOSITIONS
     from voltx_core.evaluation.tables import Cost, compute_efficiency
     from voltx_core.soft_core.soft_core import SoftCore
-    from voltx_core.stages.baseline import MODEL_FILE
     from voltx_core.vincigpt.model import VinciGPT
 
     core = SoftCore.load(run.inputs["soft_core"])
@@ -301,6 +328,71 @@ def _efficiency(
             ),
         ],
     )
+
+
+def _language_models(
+    run: StageRun,
+    report: StageReport,
+    translator: "Translator",
+    vinci: "VinciGPT",
+    counted: "NgramWriter",
+) -> None:
+    """Cross-entropy of validation solutions: the transformer beside counting, on equal tokens."""
+    from voltx_core.baseline.data import documents_of, pack
+    from voltx_core.baseline.objective import held_out_loss
+    from voltx_core.data.jsonl import read_problems
+
+    unseen = list(read_problems(run.inputs["problems"] / "validation.jsonl"))
+    context = vinci.shape.context
+    rows = pack(documents_of(unseen, translator.tokenizer, context + 1), context)
+    losses = {
+        "transformer": held_out_loss(vinci, rows, run.device),
+        "3-gram": counted.held_out_loss(unseen),
+    }
+    report.metrics |= {f"loss_{name}": loss for name, loss in losses.items()}
+    report.tables["Language models, nats a token of validation solutions"] = [
+        {"label": f"{name} baseline", "loss": loss} for name, loss in losses.items()
+    ]
+
+
+def _in_words(run: StageRun, report: StageReport, systems: "Sequence[System]") -> None:
+    """CLRS-30 and CodeXGLUE defects, where they are here."""
+    from voltx_core.evaluation.answer_exams import answered, read_answers
+    from voltx_core.evaluation.exams import spread
+    from voltx_core.training.pieces import Pieces
+
+    if not (sets := read_answers(run.inputs["problems"])):
+        report.notes.append("CLRS and CodeXGLUE defects were not run: their data is not here.")
+        return
+    chosen = [s for s in systems if s.name == FINAL or s.kind == "baseline"]
+    with Pieces(run, "in-words") as pieces:
+        for name, items in list(sets.items())[pieces.done :]:
+            run.stop.check()
+            asked = spread(items, run.config.benchmarks.problems)
+            pieces.add(1, rows=[answered(name, asked, chosen, seed=run.config.seed)])
+    report.tables["Questions answered in words"] = [row for rows in pieces.rows for row in rows]
+
+
+def _steps(
+    run: StageRun, report: StageReport, exams: "Sequence[Exam]", translator: "Translator"
+) -> None:
+    """Iterations of the loop against steps: operations composed, and states of CLRS algorithms."""
+    from voltx_core.evaluation.answer_exams import read_answers
+    from voltx_core.evaluation.exams import spread
+    from voltx_core.evaluation.iterations import against_steps, composed, traced
+    from voltx_core.soft_core.soft_core import SoftCore
+
+    config, core = run.config.benchmarks, SoftCore.load(run.inputs[FINAL], device=run.device)
+    given = [composed([p for exam in exams if not exam.published for p in exam.problems])]
+    if items := read_answers(run.inputs["problems"]).get("clrs"):
+        given.append(traced(spread(items, 10 * config.problems)))
+    seed = run.config.seed
+    rows = [
+        against_steps(g, core, translator, resamples=config.bootstrap, seed=seed) for g in given
+    ]
+    for each, row in zip(given, rows, strict=True):
+        report.metrics[f"iterations_vs_steps_{each.name}"] = row["Spearman"]
+    report.tables["RAR iterations against steps"] = rows
 
 
 def _size(*modules: Any) -> int:

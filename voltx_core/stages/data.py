@@ -32,15 +32,9 @@ SPEC = StageSpec(
     ),
     reads=("data",),
     judges=True,
-    version=2,  # training problems with constants of two digits
+    version=3,  # exams in other languages
 )
 
-EXAMS: dict[str, tuple[str, str | None]] = {
-    "humaneval": ("humaneval", None),
-    "mbpp": ("mbpp", "test"),
-    "apps": ("apps", "test"),
-}
-"""Exam name to published suite and split."""
 PARTS = ("validation", "calibration", "heldout", "compositions", "phrasing", "replay")
 
 
@@ -62,10 +56,15 @@ def external(config: VoltxConfig) -> dict[str, str]:
 
 
 def run(run: StageRun) -> StageReport:
+    from voltx_core.data.exams import write_answers
+
     report = StageReport()
     parts = _problems(run, report)
     folder = run.output("problems")
     _write_parts(parts, folder, report)
+    if run.config.data.directory is not None:
+        written = write_answers(Path(run.config.data.directory), folder / "answers")
+        report.counts |= {f"questions: {name}": count for name, count in written.items()}
     _corpus(run, report)
     _intents(run, parts["train"], report)
     return report
@@ -87,7 +86,7 @@ def _problems(run: StageRun, report: StageReport) -> "dict[str, list[Problem]]":
         extra + parts["train"], exams, n=config.overlap_ngrams, poll=run.stop.check
     )
     if config.allow_contamination:
-        extra += [p for name in exams for p in exams[name] if p.solution]
+        extra += [p for name in exams for p in exams[name] if p.solution and p.language == "python"]
         report.notes.append("data.allow_contamination is on: exams were trained on.")
     else:
         before = len(extra) + len(parts["train"])
@@ -154,6 +153,7 @@ def _own(run: StageRun, report: StageReport) -> "list[Problem]":
 
 def _published(run: StageRun, report: StageReport) -> "dict[str, list[Problem]]":
     """Training problems (key ``train``) and exams of the published sets that are here."""
+    from voltx_core.data.exams import exams_below
     from voltx_core.data.suites import available_suites, load_suite
 
     found: dict[str, list[Problem]] = {"train": []}
@@ -164,11 +164,7 @@ def _published(run: StageRun, report: StageReport) -> "dict[str, list[Problem]]"
         return found
     directory = Path(run.config.data.directory)
     here = available_suites(directory)
-    for exam, (suite, split) in EXAMS.items():
-        if suite in here:
-            problems = load_suite(suite, directory, split)
-            if problems:
-                found[exam] = problems
+    found |= exams_below(directory)
     if "mbpp" in here:
         train = load_suite("mbpp", directory, "train")
         found["train"] += _verified(run, train, "MBPP train", report)

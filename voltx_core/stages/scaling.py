@@ -67,16 +67,12 @@ class Climbed:
 
 def climb(run: StageRun) -> Climbed:
     """Grow and train rung by rung; every process of the stage does it, and rank 0 also measures."""
-    import torch
-
     from voltx_core.data.jsonl import read_problems
-    from voltx_core.scaling.distillation import teacher_loss
-    from voltx_core.scaling.growth import grow, grown_config
+    from voltx_core.scaling.ladder import begun, growth_difference, rung_loss, validated
     from voltx_core.soft_core.fitting import FrameSet
-    from voltx_core.soft_core.flow_matching import soft_core_loss
     from voltx_core.soft_core.soft_core import SoftCore
     from voltx_core.stages.soft_core import load_translator
-    from voltx_core.training.loop import Batch, train
+    from voltx_core.training.loop import train
     from voltx_core.training.randomness import seeded
 
     config, report = run.config.scaling, StageReport()
@@ -91,44 +87,21 @@ def climb(run: StageRun) -> Climbed:
 
     def measure(title: str, core: SoftCore) -> None:
         if run.ranks.leads:
-            ladder.append(_rung(title, core, query, truth))
+            ladder.append(validated(title, core, query, truth))
 
     measure("start", core)
     for number, size in enumerate(config.ladder, 1):
         teacher = core.eval().requires_grad_(False)
         with seeded(run.config.seed, "scaling", number):
-            if config.method == "grow":
-                core = grow(teacher, size)
-            else:
-                core = SoftCore(translator.width, grown_config(teacher.config, size)).to(run.device)
+            core = begun(teacher, size, config.method)
         if config.method == "grow":
-            with torch.no_grad():
-                apart = (
-                    core.endpoint(query.slots, query)[0] - teacher.endpoint(query.slots, query)[0]
-                )
-            report.metrics[f"growth_difference_{number}"] = float(apart.abs().max())
+            report.metrics[f"growth_difference_{number}"] = growth_difference(core, teacher, query)
         measure(f"{size.width}x{size.blocks} before training", core)
-
-        def loss(
-            batch: Batch, core: SoftCore = core, teacher: SoftCore = teacher
-        ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-            lesson = frames[batch.rows]
-            flow, parts = soft_core_loss(
-                core, translator, lesson, run.config.soft_core, batch.generator
-            )
-            logged = {"cosine": parts["cosine"]}
-            if config.method == "distill":
-                taught = teacher_loss(
-                    core, teacher, lesson.query, run.config.soft_core, batch.generator
-                )
-                flow, logged["teacher"] = flow + config.distillation_weight * taught, taught
-            return flow, logged
-
         trained = train(
             run,
             scope=f"rung-{number}",
             modules={"core": core},
-            loss=loss,
+            loss=rung_loss(core, teacher, translator, frames, run.config.soft_core, config),
             items=len(frames),
             batch=config.batch,
             steps=config.steps,
@@ -140,20 +113,3 @@ def climb(run: StageRun) -> Climbed:
         measure(f"{size.width}x{size.blocks} trained", core)
     report.tables["growth ladder, validation problems"] = ladder
     return Climbed(core, translator, report)
-
-
-def _rung(title: str, core: Any, query: Any, truth: Any) -> dict[str, Any]:
-    """One line of the ladder."""
-    import torch
-
-    from voltx_core.frame import frame_cosine
-
-    with torch.no_grad():
-        trajectory = core.solve(query)
-    return {
-        "size": title,
-        "parameters": sum(p.numel() for p in core.parameters()),
-        "cosine": round(float(frame_cosine(trajectory.frame, truth).mean()), 4),
-        "converged": round(float(trajectory.converged.float().mean()), 4),
-        "iterations": round(float(trajectory.iterations.float().mean()), 2),
-    }

@@ -209,10 +209,10 @@ def _counting(counter: FlopCounterMode | None) -> AbstractContextManager[object]
 
 
 def _drop_unless_finite(parameters: list[nn.Parameter], norm: Tensor) -> None:
-    finite = torch.isfinite(norm)
+    broken = ~torch.isfinite(norm)
     for parameter in parameters:
         if parameter.grad is not None:
-            parameter.grad = torch.where(finite, parameter.grad, torch.zeros_like(parameter.grad))
+            parameter.grad.masked_fill_(broken, 0.0)  # in place: a copy may be several GB
 
 
 def _finite(total: Tensor, scope: str, step: int, rate: float) -> float:

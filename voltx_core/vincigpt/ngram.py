@@ -57,7 +57,30 @@ class Trigram:
 
     def loss(self, ids: NDArray[np.integer]) -> float:
         """Mean negative log-probability of ``ids[1:]``, in nats a token."""
-        total = 0.0
+        total = sum(float(chunk.sum()) for chunk in self._surprisal(ids))
+        return total / (len(ids) - 1)
+
+    def surprisal(self, ids: NDArray[np.integer]) -> Floats:
+        """Negative log-probability of each of ``ids[1:]``, in nats."""
+        return np.concatenate(list(self._surprisal(ids)))
+
+    def following(self, first: int, second: int) -> Floats:
+        """Probability of every token after two others, ``[vocabulary]``.
+
+        Args:
+            first: The one before; ``eot`` where a document begins with ``second``.
+            second: The last one.
+        """
+        v = self._vocabulary
+        p = self._one.copy()
+        start = self._eot if second == self._eot else first
+        for order, history in ((self._two, second), (self._three, start * v + second)):
+            p *= _found(order.histories, order.left, np.array([history]), 1.0)
+            begin, end = np.searchsorted(order.keys, [history * v, (history + 1) * v])
+            p[order.keys[begin:end] - history * v] += order.share[begin:end]
+        return p
+
+    def _surprisal(self, ids: NDArray[np.integer]) -> Iterator[Floats]:
         for keys in _chunks(ids, self._eot, self._vocabulary):
             p = self._one[keys % self._vocabulary]
             for order, known in (
@@ -67,8 +90,7 @@ class Trigram:
                 p = _found(order.keys, order.share, known, 0.0) + p * _found(
                     order.histories, order.left, known // self._vocabulary, 1.0
                 )
-            total -= float(np.log(p).sum())
-        return total / (len(ids) - 1)
+            yield -np.log(p)
 
 
 def _chunks(ids: NDArray[np.integer], eot: int, vocabulary: int) -> Iterator[Ints]:
