@@ -8,7 +8,7 @@ Verdict = Literal["met", "missed", "not measured"]
 Curve = list[tuple[int, float]]
 
 DONE = ("committed", "reused")
-ENDED_BADLY = ("failed", "blocked", "cancelled")
+ENDED_BADLY = ("failed", "blocked", "cancelled", "stopped")
 """States of a stage whose result exists."""
 
 
@@ -51,7 +51,7 @@ class StageCard:
     pool: str
     state: str
     """``committed``, ``reused``, ``running``, ``retrying``, ``interrupted``, ``failed``,
-    ``cancelled``, ``blocked``, ``rehearsed`` or ``waiting``."""
+    ``stopped`` (by the budget), ``cancelled``, ``blocked``, ``rehearsed`` or ``waiting``."""
     why: str
     fingerprint: str | None = None
     started_at: datetime | None = None
