@@ -78,12 +78,27 @@ def _show(workspace: "Workspace", run_id: str) -> None:
     out = console()
     out.print(f"Run [bold]{run_id}[/], store {workspace.url}\n")
     out.print(table(_rows(workspace, run_id), now=None))
+    out.print(f"\n{_cost(workspace, run_id)}")
     outcome = ended(workspace, run_id)
     if outcome is None:
         out.print("\nIt has not ended. Follow it: [b]voltx status --watch[/]")
     else:
         why = f": {outcome['why']}" if outcome.get("why") else ""
         out.print(f"\nEnded: {outcome['state']}{why}. Next: [b]voltx report {run_id}[/]")
+
+
+def _cost(workspace: "Workspace", run_id: str) -> str:
+    """What the run has cost so far, and what it may cost."""
+    from voltx_core.config.machine import CostConfig
+    from voltx_core.report.formatting import money
+    from voltx_core.stages.runs import RunRecord
+    from voltx_core.stages.spending import spent
+
+    record = RunRecord(workspace.artifacts, run_id)
+    cost = CostConfig.model_validate(((record.read() or {}).get("config") or {}).get("cost") or {})
+    account = spent(record, cost)
+    of = "" if cost.budget_usd is None else f" of {money(cost.budget_usd)}"
+    return f"Cost so far: {money(account.paid_usd)}{of}, {money(account.idle_usd)} of it idle."
 
 
 def _show_timeline(workspace: "Workspace", run_id: str) -> None:

@@ -9,7 +9,7 @@ from voltx_core.stages.timings import covered
 LIFE_CYCLE = ("stage.preflight", "stage.pull", "stage.resume", "stage.run", "stage.commit")
 
 
-def account(
+def wall_time(
     started_at: datetime | None, finished_at: datetime | None, stages: Sequence[StageCard]
 ) -> WallTime:
     """Add up a run.

@@ -42,6 +42,14 @@ class RunRecord:
         )
         self.artifacts.put_json("runs/latest.json", {"run_id": self.run_id})
 
+    def expect(self, expected: Mapping[str, Any]) -> None:
+        """Write what each stage of the run is expected to take, before any has begun."""
+        self.artifacts.put_json(f"runs/{self.run_id}/plan.json", dict(expected))
+
+    def expected(self) -> dict[str, Any]:
+        """What ``expect`` wrote; empty for a run that recorded none."""
+        return dict(self.artifacts.get_json(f"runs/{self.run_id}/plan.json") or {})
+
     def begin(self, name: str, **facts: Any) -> None:
         """Record that an attempt at a stage begins; this run's earlier attempts are kept.
 
