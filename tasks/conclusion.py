@@ -11,6 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 
 from tasks.dispatch import Waits, reason
+from tasks.notification import notify
 from tasks.outages import insistently
 from tasks.run import Run
 from voltx_core.errors import BudgetError, StageError
@@ -48,6 +49,7 @@ def conclude(run: Run, *stages: Waits) -> None:
     place = written.result() if written is not None and written.is_completed() else None
     outcome |= {"finished_at": _now(), "report": place}
     insistently(lambda: artifacts.put_json(key, outcome))
+    notify(run.run_id, outcome)
     if mistake:
         raise BudgetError(mistake) if stopped else StageError(mistake)
     if written is not None:
