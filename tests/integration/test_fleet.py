@@ -59,7 +59,8 @@ class Machine:
     def call(self, *command: str) -> str:
         """Carry out another command on this machine; what it says."""
         (init,) = psutil.Process(self.process.pid).children()
-        enter = ("nsenter", f"--target={init.pid}", "--pid", "--net", "--uts", "--mount")
+        spaces = ("--pid", "--net", "--uts", "--mount", f"--wd={self.folder}")
+        enter = ("nsenter", f"--target={init.pid}", *spaces)
         done = subprocess.run(
             (*enter, *command),
             cwd=self.folder,

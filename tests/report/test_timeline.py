@@ -23,7 +23,7 @@ RUN = {
             "started_at": at(30),
             "finished_at": at(50),
             "earlier": [
-                {"state": "running", "host": "worker-a", "started_at": at(10), "alive_at": at(20)}
+                {"state": "retrying", "host": "worker-a", "started_at": at(10), "alive_at": at(20)}
             ],
         },
         "codebook": {"state": "reused", "started_at": at(50), "finished_at": at(50)},
