@@ -16,7 +16,7 @@ from prefect.states import Cancelled, Completed, Crashed, Failed
 from tasks.dispatch import INTERRUPTED, REFUSED, SPENT
 from tasks.publisher import Publisher
 from tasks.pulse import Pulse, key_of
-from tasks.results import publish
+from tasks.results import publish, publish_cost
 from voltx_core.config import resolve
 from voltx_core.errors import BudgetError, ConfigError, DataError, Interrupted
 from voltx_core.stages.contract import Observer, StopFlag
@@ -80,6 +80,7 @@ def stage(
             return Failed(name=REFUSED, message=str(error))
         try:
             publish(finished, workspace)
+            publish_cost(run_id, config.cost, workspace)
         except Exception as error:  # the stage is committed: what the UI lacks is no failure
             logger.warning("Tables and pictures of %s are not in the UI: %s", name, error)
     return Completed(message=f"{finished.state} as {finished.manifest.fingerprint}")

@@ -44,7 +44,7 @@ def attempts(run: Mapping[str, Any], titles: Mapping[str, tuple[str, str]]) -> l
             continue
         earlier = record.get("earlier", ())
         for count, attempt in enumerate([*earlier, record], 1):
-            # Whoever dispatches a stage may have noted the next attempt in the record of a dead one.
+            # Whoever dispatches a stage may have noted more in the record of a dead attempt.
             lost = count <= len(earlier) and not attempt.get("finished_at")
             end = attempt.get("finished_at") or attempt.get("alive_at")
             if attempt.get("started_at") and end:
