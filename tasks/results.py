@@ -39,11 +39,8 @@ def publish_cost(run_id: str, cost: CostConfig, workspace: Workspace) -> None:
     """Show what the run has cost so far, machine by machine, as the artifact ``cost``."""
     account = spent(RunRecord(workspace.artifacts, run_id), cost)
     of = "" if cost.budget_usd is None else f" of {money(cost.budget_usd)}"
-    create_table_artifact(
-        cost_rows(account),
-        key="cost",
-        description=f"{run_id}: {money(account.paid_usd)}{of}, {money(account.idle_usd)} of it idle",
-    )
+    text = f"{run_id}: {money(account.paid_usd)}{of}, {money(account.idle_usd)} of it idle"
+    create_table_artifact(cost_rows(account), key="cost", description=text)
 
 
 def cost_rows(account: Account) -> list[dict[str, str]]:

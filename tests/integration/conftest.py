@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from deployments.aside import Aside, aside
+from deployments.pools import served
 from voltx_core.stages.runs import RunRecord
 
 
@@ -53,6 +54,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 def fresh_project(tmp_path: Path) -> Iterator[Project]:
     """Services of one test."""
     with up(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Project]:
+    """The machine of a graph whose stages are left to workers elsewhere."""
+    with up(tmp_path, serve=served("several")) as made:
         yield made
 
 
