@@ -5,6 +5,9 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +17,7 @@ from deployments.departure import stop_services
 from deployments.pools import CONTROL, Layout, pools, served
 from deployments.processes import stop
 from deployments.services import (
+    AUTH,
     ENDING,
     EVERYWHERE,
     LOOPBACK,
@@ -25,6 +29,7 @@ from deployments.services import (
     home_folder,
     passed_on,
     store_url,
+    within,
 )
 from deployments.supervisor import healthy
 from voltx_core.errors import ConfigError, StageError
@@ -100,6 +105,7 @@ def bring_up(
                     f"Port {wanted.port} belongs to another program now. Run `voltx down`, then "
                     "try again: another port is taken."
                 )
+            admitted(wanted.api_url, environ)
             _register(home, wanted, tell)
             running = _await_services(home)
         except BaseException:
@@ -143,12 +149,20 @@ def _want(
     if not given and CONTROL not in serve:
         raise ConfigError(
             f"A worker for {', '.join(serve)} needs a server to work for. Set PREFECT_API_URL to "
-            "what `voltx up --pools several --listen ADDRESS` said on the machine of the graph."
+            "what `voltx up --role server --listen ADDRESS` said on the machine of the graph, or "
+            "give it as --server."
         )
     if given and not healthy(given):
         raise ConfigError(
             f"PREFECT_API_URL names {given}, where no Prefect server answers. Start it, or unset "
             "the variable and voltx starts a server of its own."
+        )
+    if not given and not within(listen) and not environ.get(AUTH):
+        raise ConfigError(
+            f"A server that listens on {listen} can be reached by others, and whoever reaches it "
+            f"may start flows. Give it a password first, and the same on each machine that joins:\n"
+            f"  export {AUTH}=voltx:$(openssl rand -hex 16)\n"
+            "It travels unencrypted: the address still belongs in a private network."
         )
     port = None if given else free_port(listen)
     return Wanted(
@@ -227,6 +241,27 @@ def _await_server(home: Path, wanted: Wanted) -> bool:
     raise StageError(_silent(home, "server", f"no answer from {wanted.api_url}"))
 
 
+def admitted(api_url: str, environ: Mapping[str, str]) -> None:
+    """Make sure that the server takes our password, or asks for none.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    request = urllib.request.Request(f"{api_url}/admin/version")
+    if auth := environ.get(AUTH):
+        request.add_header("Authorization", f"Basic {b64encode(auth.encode()).decode()}")
+    try:
+        urllib.request.urlopen(request, timeout=10).close()
+    except urllib.error.HTTPError as refusal:
+        if refusal.code != 401:
+            raise
+        what = "another one than" if environ.get(AUTH) else "one, and none is in"
+        raise ConfigError(
+            f"The server at {api_url} asks for a password, {what} {AUTH}. Set it to what it is "
+            "on the machine of the graph."
+        ) from None
+
+
 def _register(home: Path, wanted: Wanted, tell: Tell) -> None:
     """Register what is not registered yet, or was registered by other code.
 
@@ -255,7 +290,7 @@ def _register(home: Path, wanted: Wanted, tell: Tell) -> None:
         if missing:
             raise ConfigError(
                 f"The server at {wanted.api_url} has no pool {' or '.join(missing)}. It has those "
-                "of several machines after `voltx up --pools several` there; their names are "
+                "of several machines after `voltx up --role server` there; their names are "
                 f"{', '.join(pools('several')[1:])}."
             )
     stamp.write_text(definition)

@@ -6,6 +6,7 @@ project's folder comes from the worker's environment, so that one pool may span 
 
 from typing import Any, Literal
 
+from voltx_core.errors import ConfigError
 from voltx_core.stages.contract import Pool
 
 CONTROL, CPU = "control", "voltx-cpu"
@@ -28,6 +29,20 @@ def pools(layout: Layout) -> tuple[str, ...]:
     """All pools of a layout, the control pool first."""
     kinds: tuple[Pool, ...] = ("cpu", "gpu", "multi-gpu")
     return (CONTROL, *dict.fromkeys(pool_of(kind, layout) for kind in kinds))
+
+
+def named(text: str) -> str:
+    """The work pool that somebody means: ``gpu``, or its whole name ``voltx-gpu``.
+
+    Raises:
+        ConfigError: There is no such pool for stages.
+    """
+    known = pools("several")[1:]
+    name = text if text in known else f"voltx-{text}"
+    if name not in known:
+        kinds = ", ".join(pool.removeprefix("voltx-") for pool in known)
+        raise ConfigError(f"No pool is called {text!r}. Those for stages are {kinds}.")
+    return name
 
 
 def served(layout: Layout) -> tuple[str, ...]:

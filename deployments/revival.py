@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from tasks.notification import notify
 from tasks.pulse import Listener, key_of
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class Reviver:
             ended = datetime.now(UTC).isoformat(timespec="milliseconds")
             outcome = {"state": "failed", "why": why, "finished_at": ended, "report": None}
             self._artifacts.put_json(f"runs/{run.name}/outcome.json", outcome)
+            notify(run.name, outcome)
             client.set_flow_run_state(run.id, Failed(message=why), force=True)
             return
         logger.warning("Run %s died; it goes on where it was", run.name)

@@ -6,6 +6,7 @@ Two files in the home folder: ``services.json`` says what is wanted (written by 
 
 import contextlib
 import fcntl
+import ipaddress
 import json
 import os
 import socket
@@ -28,6 +29,11 @@ ENDING = "ending"
 LEAVE_S = 30.0
 """Time for stages to save and leave; cloud machines give the same notice."""
 LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"
+AUTH = "PREFECT_API_AUTH_STRING"
+"""Prefect's own variable with the server's ``user:password``. It is read from the environment of
+each process and written nowhere."""
+DATABASE = "PREFECT_API_DATABASE_CONNECTION_URL"
+"""Prefect's own variable; a Postgres of the user's goes before the SQLite file of the home."""
 PASSED_ON = ("VOLTX_DATA_DIR", "VOLTX_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 """Variables that change what runs do; a change of one needs new workers."""
 
@@ -139,8 +145,10 @@ def environment(wanted: Wanted) -> dict[str, str]:
     # Set by some shells and images; without bytecode every process imports twice as long.
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     if wanted.port is not None:
+        env.setdefault(DATABASE, f"sqlite+aiosqlite:///{home}/prefect/prefect.db")
+        if env.get(AUTH):
+            env["PREFECT_SERVER_API_AUTH_STRING"] = env[AUTH]
         env |= {
-            "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home}/prefect/prefect.db",
             "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",  # nothing here has a schedule
             "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED": "false",
         }
@@ -166,6 +174,14 @@ def free_port(address: str = LOOPBACK) -> int:
         f"No server can listen on {address} ({refused}). `ip address` lists the addresses of this "
         "machine; if it is one of them, close some connections and try again."
     )
+
+
+def within(address: str) -> bool:
+    """Whether only this machine reaches an address of its own."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
 
 
 @contextlib.contextmanager

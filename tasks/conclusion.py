@@ -11,9 +11,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 
 from tasks.dispatch import Waits, reason
+from tasks.notification import notify
 from tasks.outages import insistently
 from tasks.run import Run
-from voltx_core.errors import StageError
+from voltx_core.errors import BudgetError, StageError
 from voltx_core.stages.runs import RunRecord
 from voltx_core.stages.workspace import Workspace
 
@@ -25,6 +26,7 @@ def conclude(run: Run, *stages: Waits) -> None:
 
     Raises:
         StageError: Stages failed; names them and those that could not start for them.
+        BudgetError: The budget was spent, and nothing else kept the run from completing.
     """
     futures = list(dict.fromkeys(future for waits in stages for future in waits))
     states: list[State[Any]] = []
@@ -32,8 +34,9 @@ def conclude(run: Run, *stages: Waits) -> None:
         future.wait()
         states.append(future.state)
     mistake = insistently(lambda: _mistake(run, states))
+    stopped = insistently(lambda: _stopped(run)) if mistake else False
     outcome: dict[str, Any] = {
-        "state": "failed" if mistake else "completed",
+        "state": "stopped" if stopped else "failed" if mistake else "completed",
         "why": mistake,
         "started_at": run.asked_at,
         "finished_at": _now(),
@@ -46,8 +49,9 @@ def conclude(run: Run, *stages: Waits) -> None:
     place = written.result() if written is not None and written.is_completed() else None
     outcome |= {"finished_at": _now(), "report": place}
     insistently(lambda: artifacts.put_json(key, outcome))
+    notify(run.run_id, outcome)
     if mistake:
-        raise StageError(mistake)
+        raise BudgetError(mistake) if stopped else StageError(mistake)
     if written is not None:
         written.result()  # a report that could not be written is a failure of the run
 
@@ -89,6 +93,12 @@ def _mistake(run: Run, states: list[State[Any]]) -> str | None:
     if blocked:
         parts.append(f"Not started for that: {', '.join(blocked)}.")
     return "\n".join(parts)
+
+
+def _stopped(run: Run) -> bool:
+    """Whether the budget is all that kept the run from completing."""
+    states = {row["state"] for row in RunRecord(Workspace.open().artifacts, run.run_id).rows()}
+    return "stopped" in states and "failed" not in states
 
 
 def _now() -> str:

@@ -24,7 +24,7 @@ from tasks import children
 from tasks.outages import insistently
 from tasks.pulse import Listener, key_of
 from tasks.run import Run
-from voltx_core.errors import StageError, StoreError
+from voltx_core.errors import BudgetError, StageError, StoreError
 from voltx_core.stages import graph
 from voltx_core.stages.contract import StageSpec
 from voltx_core.stages.lifecycle import Finished, execute
@@ -50,6 +50,8 @@ CRASH_PAUSE_S = (0.0, 1.0, 5.0, 10.0)
 INTERRUPTED = "Interrupted"
 REFUSED = "Refused"
 """Name of a final state: settings or data are wrong, and trying again would not mend them."""
+SPENT = "Spent"
+"""The same: the budget of the run is spent, and progress is saved."""
 
 
 def run_stage(run: Run, name: str, title: str, *after: Waits) -> Waits:
@@ -137,6 +139,7 @@ def persist(
     Raises:
         StageError: Too many attempts ended in one place; quotes the last error and says what to
             do.
+        BudgetError: The budget of the run is spent.
     """
     began = clock()
     errors: list[str] = []
@@ -155,6 +158,8 @@ def persist(
             why = reason(state)
             _outlive(partial(note, state="failed", why=why))
             raise StageError(f"Stage {spec.number} {spec.name} refuses its input: {why}")
+        if state.name == SPENT:
+            raise BudgetError(reason(state))
         if age(state) > clock() - began:
             logger.info(
                 "%s %s, attempt %s ended before: %s", spec.number, spec.title, number, state
@@ -204,7 +209,7 @@ def reason(state: State[Any]) -> str:
     text = state.message or state.name or state.type.value
     for frame in ("Flow run encountered an exception: ", "Task run encountered an exception "):
         text = text.removeprefix(frame)
-    return text.removeprefix("StageError: ")
+    return text.removeprefix("StageError: ").removeprefix("BudgetError: ")
 
 
 def _reuse(run: Run, name: str, workspace: Workspace) -> Finished | None:

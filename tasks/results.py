@@ -1,4 +1,4 @@
-"""Results of a stage in the Prefect UI: metrics against targets, tables, pictures, notes."""
+"""Results of a stage in the Prefect UI: metrics against targets, tables, pictures, cost."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,11 @@ from typing import Any
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from tasks.publisher import artifact_key
+from voltx_core.config.machine import CostConfig
+from voltx_core.report.formatting import duration, money
 from voltx_core.stages.lifecycle import Finished
+from voltx_core.stages.runs import RunRecord
+from voltx_core.stages.spending import Account, spent
 from voltx_core.stages.workspace import Workspace
 
 PICTURES = "figures/"
@@ -29,6 +33,29 @@ def publish(finished: Finished, workspace: Workspace) -> None:
         key=f"{key}-report",
         description=f"{finished.report['number']} · {finished.report['title']}",
     )
+
+
+def publish_cost(run_id: str, cost: CostConfig, workspace: Workspace) -> None:
+    """Show what the run has cost so far, machine by machine, as the artifact ``cost``."""
+    account = spent(RunRecord(workspace.artifacts, run_id), cost)
+    of = "" if cost.budget_usd is None else f" of {money(cost.budget_usd)}"
+    text = f"{run_id}: {money(account.paid_usd)}{of}, {money(account.idle_usd)} of it idle"
+    create_table_artifact(cost_rows(account), key="cost", description=text)
+
+
+def cost_rows(account: Account) -> list[dict[str, str]]:
+    """A row a machine."""
+    return [
+        {
+            "machine": machine.host,
+            "kind": machine.kind,
+            "an hour": money(machine.usd_per_hour),
+            "there": duration(machine.there_s),
+            "idle": duration(machine.there_s - machine.busy_s),
+            "paid": money(machine.paid_usd),
+        }
+        for machine in account.machines
+    ]
 
 
 def rows(report: Mapping[str, Any]) -> list[dict[str, str]]:

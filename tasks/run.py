@@ -1,5 +1,6 @@
 """One run of the graph, as every task of it knows it, and how it begins."""
 
+import logging
 import os
 import re
 import signal
@@ -16,9 +17,14 @@ from tasks.ghosts import remove_ghosts
 from tasks.outages import insistently
 from tasks.pulse import Pulse, key_of
 from voltx_core.config import VoltxConfig, resolve
+from voltx_core.errors import VoltxError
 from voltx_core.stages import graph
+from voltx_core.stages.estimates import forecast
+from voltx_core.stages.planning import plan
 from voltx_core.stages.runs import RunRecord
 from voltx_core.stages.workspace import Workspace
+
+logger = logging.getLogger("voltx_core.run")
 
 NAMED = re.compile(r"\d{4}-\d{2}-\d{2}-\d{4}-[a-z0-9-]+")
 
@@ -91,8 +97,19 @@ def begin(
     if insistently(record.read) is None:  # a restarted parent finds the record of its first life
         url = flow_run.ui_url
         insistently(lambda: record.start(config, stages, flow_run_id=run.root, url=url))
+        _expect(run, config, record)
     with _leaving_at_once(), Pulse(artifacts, key_of(run.run_id, "graph"), flow_run=run.root):
         yield run
+
+
+def _expect(run: Run, config: VoltxConfig, record: RunRecord) -> None:
+    """Write down what `voltx plan` would say now; the report sets beside it what it took."""
+    workspace = Workspace.open()
+    try:
+        planned = plan(config, workspace.artifacts, stages=run.stages, force=run.force)
+        record.expect(forecast(planned, config, workspace))
+    except VoltxError as error:  # nothing but a table of the report depends on it
+        logger.warning("The plan of this run is not recorded: %s", error)
 
 
 @contextmanager

@@ -13,12 +13,12 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Crashed, Failed
 
-from tasks.dispatch import INTERRUPTED, REFUSED
+from tasks.dispatch import INTERRUPTED, REFUSED, SPENT
 from tasks.publisher import Publisher
 from tasks.pulse import Pulse, key_of
-from tasks.results import publish
+from tasks.results import publish, publish_cost
 from voltx_core.config import resolve
-from voltx_core.errors import ConfigError, DataError, Interrupted
+from voltx_core.errors import BudgetError, ConfigError, DataError, Interrupted
 from voltx_core.stages.contract import Observer, StopFlag
 from voltx_core.stages.lifecycle import execute
 from voltx_core.stages.machine import device
@@ -72,11 +72,15 @@ def stage(
             )
         except Interrupted as interruption:
             return _left(str(interruption))
+        except BudgetError as error:
+            logger.warning("%s", error)
+            return Failed(name=SPENT, message=str(error))
         except (ConfigError, DataError) as error:
             logger.error("%s", error)
             return Failed(name=REFUSED, message=str(error))
         try:
             publish(finished, workspace)
+            publish_cost(run_id, config.cost, workspace)
         except Exception as error:  # the stage is committed: what the UI lacks is no failure
             logger.warning("Tables and pictures of %s are not in the UI: %s", name, error)
     return Completed(message=f"{finished.state} as {finished.manifest.fingerprint}")
@@ -97,7 +101,7 @@ def rehearse(
     """
     device("auto")  # a rehearsal pays for importing torch like the real thing
     record = RunRecord(workspace.artifacts, run_id)
-    record.begin(name, why="rehearsal", pid=os.getpid())
+    record.begin(name, why="rehearsal", pid=os.getpid(), host=os.uname().nodename)
     steps = max(1, round(seconds / 0.1))
     for step in range(steps):
         stop.check()

@@ -118,14 +118,19 @@ def _watch(services: "Up", flow_run_id: Any, run_id: str, out: "Console") -> boo
     """Show the run to its end; whether it completed."""
     from deployments.client import connect, final_state
     from voltx_core.cli.summary import show_summary
-    from voltx_core.cli.watch import watch
+    from voltx_core.cli.watch import ended, watch
     from voltx_core.stages.runs import RunRecord
     from voltx_core.stages.workspace import Workspace
 
     workspace = Workspace.open()
     record = RunRecord(workspace.artifacts, run_id)
     with connect(services.api_url) as client:
-        outcome = watch(record.rows, lambda: final_state(client, flow_run_id), console=out)
+        outcome = watch(
+            record.rows,
+            # The store knows the end as well, when `voltx down` took the server along.
+            lambda: final_state(client, flow_run_id) or ended(workspace, run_id),
+            console=out,
+        )
     if record.read() is None:  # it failed before it could begin
         out.print(f"The run did not begin: {outcome['why']}", markup=False, soft_wrap=True)
         return False

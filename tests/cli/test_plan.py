@@ -1,10 +1,14 @@
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
-from voltx_core.cli.plan import longest_path_s, plan
+from voltx_core.cli.plan import plan
+from voltx_core.stages import estimates, graph, yardstick
+from voltx_core.stages.estimates import makespan_s
+from voltx_core.stages.fingerprint import settings
 from voltx_core.stages.lifecycle import execute
 
 NAMES = ("seeds", "press", "taste", "benchmarks")
@@ -99,14 +103,56 @@ def test_a_store_that_is_none_is_exit_code_1(invoke):
     assert "ftp://nowhere" in result.stderr
 
 
-def test_stages_side_by_side_do_not_add_up():
-    made = [
-        {"name": "a", "needs": [], "estimated_s": 5.0},
-        {"name": "b", "needs": ["a"], "estimated_s": 3.0},
-        {"name": "c", "needs": ["a"], "estimated_s": 4.0},
-        {"name": "d", "needs": ["b", "c"], "estimated_s": None},
-    ]
-    assert longest_path_s(made) == 9.0
+@pytest.mark.usefixtures("committed")
+def test_the_bill_names_time_money_disk_and_whether_the_budget_will_do(invoke, monkeypatch):
+    monkeypatch.setattr("voltx_core.stages.machine.kind", lambda: "gpu")
+    dear = (*SET, "--set", "safety.steps=40", "--set", "cost.rates_usd_per_hour.gpu=1000000")
+    said = invoke(plan, *dear, "--set", "cost.budget_usd=0.01").stdout
+    assert re.search(r"at once, here +[\d.]+ s, \$[\d.,]+, gpu at \$1,000,000\.00 an hour", said)
+    assert re.search(r"A machine for each +[\d.]+ s", said)
+    assert re.search(r"Disk +\d", said)
+    assert "$0.01, which will stop it" in said
+    assert "which should do" in invoke(plan, *dear, "--set", "cost.budget_usd=1e9").stdout
+
+
+FOUR = [
+    {"name": "a", "needs": [], "estimated_s": 5.0},
+    {"name": "b", "needs": ["a"], "estimated_s": 3.0},
+    {"name": "c", "needs": ["a"], "estimated_s": 4.0},
+    {"name": "d", "needs": ["b", "c"], "estimated_s": None},
+]
+
+
+@pytest.mark.parametrize(("at_once", "seconds"), [(1, 12.0), (2, 9.0), (None, 9.0)])
+def test_stages_side_by_side_do_not_add_up(at_once, seconds):
+    assert makespan_s(FOUR, at_once) == seconds
+
+
+def test_a_place_that_is_taken_is_waited_for():
+    three = [{"name": n, "needs": [], "estimated_s": s} for n, s in (("a", 4), ("b", 2), ("c", 3))]
+    assert makespan_s(three, 2) == 5.0
+    assert makespan_s(three, None) == 4.0
+    assert makespan_s([]) == 0.0
+
+
+@pytest.mark.usefixtures("orchard")
+def test_without_a_run_here_the_record_of_another_machine_is_scaled_to_this_one(
+    invoke, monkeypatch, tiny
+):
+    there = yardstick.Speed(matmul_gflops=200.0, python_mops=20.0)
+    here = yardstick.Speed(matmul_gflops=50.0, python_mops=20.0)
+    of_press = settings(graph.specs()["press"], tiny)
+    marks = {"press": (yardstick.Mark(seconds=30.0, size=4096, settings=of_press),)}
+    monkeypatch.setattr(yardstick, "marks", lambda: (there, marks))
+    monkeypatch.setattr(yardstick, "probe", lambda: here)
+    monkeypatch.setattr(estimates, "_crowding", lambda: 1.0)
+    found = rows(invoke(plan, *SET, "--set", "safety.steps=40", "--json"))
+    assert found["press"]["estimated_s"] == pytest.approx(30 * 2 * 2)
+    assert found["press"]["estimated_low_s"] == pytest.approx(60)
+    assert found["press"]["estimated_high_s"] == pytest.approx(240)
+    assert found["press"]["estimated_bytes"] == 4096
+    assert "times 2 for this machine, times 2 for its size" in found["press"]["estimate_basis"]
+    assert found["taste"]["estimated_s"] is None
 
 
 def test_planning_imports_no_framework(tmp_path):

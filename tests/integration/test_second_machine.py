@@ -6,15 +6,15 @@ kernel says that it is gone. Elsewhere a machine is what runs for a home of its 
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,52 +26,19 @@ from voltx_core.bench.s3_server import CREDENTIALS, serving
 pytestmark = pytest.mark.integration
 
 POOLS = ("voltx-cpu", "voltx-gpu")
-HERE = "10.213.7.1"
-"""Address of the machine of the graph, for the others."""
 LONG = {"translator.steps": 200, "checkpoint.interval_s": 1.0, "compute.threads_alone": 1}
 """Enough to be killed in the middle of it."""
-
-
-def ip(*arguments: str) -> bool:
-    return subprocess.run(("ip", *arguments), capture_output=True).returncode == 0
-
-
-@contextmanager
-def network(names: tuple[str, ...]) -> Iterator[bool]:
-    """Network namespaces that reach ``HERE``; whether there are any."""
-    able = os.geteuid() == 0 and shutil.which("unshare") and shutil.which("ip")
-    try:
-        yield bool(able) and all(_plug(number, name) for number, name in enumerate(names, 1))
-    finally:
-        for number, name in enumerate(names, 1):
-            ip("netns", "delete", name)
-            ip("link", "delete", f"vx{number}")
-
-
-def _plug(number: int, name: str) -> bool:
-    """Name a namespace and lay a cable to it; the first brings ``HERE`` along."""
-    mine, theirs = f"10.213.7.{4 * number - 3}", f"10.213.7.{4 * number - 2}"
-    return (
-        ip("netns", "add", name)
-        and ip("link", "add", f"vx{number}", "type", "veth", "peer", "name", "eth", "netns", name)
-        and ip("address", "add", f"{mine}/30", "dev", f"vx{number}")
-        and ip("link", "set", f"vx{number}", "up")
-        and ip("-n", name, "address", "add", f"{theirs}/30", "dev", "eth")
-        and ip("-n", name, "link", "set", "eth", "up")
-        and ip("-n", name, "link", "set", "lo", "up")
-        and ip("-n", name, "route", "add", "default", "via", mine)
-    )
 
 
 class Machine:
     """Another machine, with a folder of its own, that joins the graph by `voltx worker`."""
 
-    def __init__(self, folder: Path, environ: dict[str, str], namespace: str | None) -> None:
+    def __init__(self, folder: Path, environ: dict[str, str], room: Any) -> None:
         folder.mkdir()
-        self.folder, self.home, self.namespace = folder, folder / ".voltx", namespace
+        self.folder, self.home, self.room = folder, folder / ".voltx", room
         pools = " ".join(f"--pool {pool}" for pool in POOLS)
         self.process = subprocess.Popen(
-            [*self._within(), "sh", "-c", f"voltx worker {pools} && exec sleep 3600"],
+            self._within("sh", "-c", f"voltx worker {pools} && exec sleep 3600"),
             cwd=folder,
             env={**environ, "VOLTX_HOME": str(self.home)},
             stdout=(folder / "said.txt").open("wb"),
@@ -79,11 +46,11 @@ class Machine:
             start_new_session=True,
         )
 
-    def _within(self) -> list[str]:
-        if self.namespace is None:
-            return []
-        unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        return ["ip", "netns", "exec", self.namespace, *unshare]
+    def _within(self, *command: str) -> list[str]:
+        if self.room is None:
+            return list(command)
+        unshare = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+        return list(self.room.within(*unshare, *command))
 
     def lose(self) -> None:
         """Kill all of it at once."""
@@ -107,7 +74,7 @@ class Fleet:
 
     graph: Aside
     folder: Path
-    namespaces: tuple[str | None, ...]
+    rooms: tuple[Any, ...]
     machines: list[Machine]
 
     def rent(self) -> Machine:
@@ -119,17 +86,15 @@ class Fleet:
             "PATH": os.pathsep.join([binaries, os.environ["PATH"]]),
         }
         folder = self.folder / f"machine-{number}"
-        self.machines.append(Machine(folder, environ, self.namespaces[number]))
+        self.machines.append(Machine(folder, environ, self.rooms[number]))
         return self.machines[-1]
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
-    names = (f"voltx-{os.getpid()}-a", f"voltx-{os.getpid()}-b")
-    monkeypatch.setenv("NO_PROXY", f"{HERE},127.0.0.1,localhost")
+def fleet(switch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "voltx:of-this-test")
     with ExitStack() as stack:
-        apart = stack.enter_context(network(names))
-        address = HERE if apart else "127.0.0.1"
+        address = switch.here if switch else "127.0.0.1"
         server = serving("moto", tmp_path / "s3", buckets=("voltx",), address=address)
         endpoint = stack.enter_context(server).url
         for name, value in {**CREDENTIALS, "VOLTX_S3_ENDPOINT": endpoint}.items():
@@ -144,7 +109,8 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
                 VOLTX_STORE="s3://voltx/fleet",
             )
         )
-        made = Fleet(graph, tmp_path, names if apart else (None, None), [])
+        rooms = (switch.room(), switch.room()) if switch else (None, None)
+        made = Fleet(graph, tmp_path, rooms, [])
         yield made
         for machine in made.machines:
             machine.lose()
@@ -170,7 +136,7 @@ def test_a_second_machine_goes_on_from_the_checkpoint_in_the_store(fleet: Fleet)
 
     record, made = graph.record(run_id, "translator"), artifacts.manifests("translator")[0]
     taken = [line for line in second.log().splitlines() if "Took over checkpoint" in line]
-    print(f"lost with checkpoint {seen} in the store, {'apart' if first.namespace else 'beside'}")
+    print(f"lost with checkpoint {seen} in the store, {'apart' if first.room else 'beside'}")
     print(*taken, sep="\n")
     print({key: record[key] for key in ("earlier", "started_at", "finished_at", "host", "pid")})
     assert len(taken) == 1

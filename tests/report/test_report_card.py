@@ -14,7 +14,7 @@ from voltx_core.report.markdown import summary
 from voltx_core.report.report_card import read_card, write_report
 from voltx_core.report.reproduction import command
 from voltx_core.report.svg import ticks, time_ticks
-from voltx_core.report.wall_time import account
+from voltx_core.report.wall_time import wall_time
 from voltx_core.stages.lifecycle import execute
 from voltx_core.stages.runs import RunRecord
 
@@ -324,24 +324,24 @@ def stage(start, end, state="committed", **more):
 
 
 def test_overlapping_stages_count_once():
-    time = account(T0, at(100), [stage(10, 40), stage(20, 50), stage(60, 90)])
+    time = wall_time(T0, at(100), [stage(10, 40), stage(20, 50), stage(60, 90)])
     assert (time.wall_s, time.covered_s, time.stages_s) == (100, 70, 90)
     assert time.other_share == pytest.approx(0.3)
     assert time.overlapped_s == 20
 
 
 def test_reused_stages_are_no_work_and_running_ones_last_until_now():
-    time = account(T0, at(100), [stage(0, 50, "reused"), stage(60, None, "running")])
+    time = wall_time(T0, at(100), [stage(0, 50, "reused"), stage(60, None, "running")])
     assert (time.covered_s, time.other_share) == (40, pytest.approx(0.6))
 
 
 def test_attempts_that_were_killed_are_stage_work_too():
-    time = account(T0, at(100), [stage(50, 100, earlier=((at(0), at(40)),))])
+    time = wall_time(T0, at(100), [stage(50, 100, earlier=((at(0), at(40)),))])
     assert time.covered_s == 90
 
 
 def test_a_run_without_times_has_no_share():
-    assert account(None, None, []).other_share is None
+    assert wall_time(None, None, []).other_share is None
 
 
 def test_curves_keep_the_later_value_of_a_repeated_step_and_survive_torn_lines():

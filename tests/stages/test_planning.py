@@ -2,7 +2,7 @@ import pytest
 
 from voltx_core.config import resolve
 from voltx_core.errors import ConfigError
-from voltx_core.stages import graph
+from voltx_core.stages import estimates, graph
 from voltx_core.stages.estimates import estimate
 from voltx_core.stages.fingerprint import fingerprint, settings
 from voltx_core.stages.lifecycle import execute
@@ -144,14 +144,17 @@ def test_a_damaged_manifest_is_an_error_that_names_it(workspace):
         plan(tiny(), workspace.artifacts)
 
 
-def test_an_estimate_is_what_the_same_stage_took_scaled_by_its_steps(workspace):
+def test_an_estimate_is_what_the_same_stage_took_scaled_by_its_steps(workspace, monkeypatch):
+    monkeypatch.setattr(estimates, "kind", lambda: "gpu")
     config = tiny()
     run_all(config, workspace)
     took = execute("press", config, workspace, run_id="r2").report["timings_s"]["total"]
     longer = tiny(safety__steps=60)
     expected = estimate(plan(longer, workspace.artifacts)["press"], longer, workspace)
     assert expected.seconds == pytest.approx(3 * took)
-    assert expected.cost_usd == pytest.approx(3 * took / 3600 * 2.5)  # its pool is gpu
+    assert expected.cost_usd == pytest.approx(3 * took / 3600 * 2.5)
+    assert expected.low_s < expected.seconds < expected.high_s
+    assert expected.size > 0
     assert "times 3 for its size" in expected.basis
 
 

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.results import markdown_table, number, page, rows
+from tasks.results import cost_rows, markdown_table, number, page, rows
+from voltx_core.stages.spending import Account, Machine
 
 REPORT = {
     "number": "2.1",
@@ -69,3 +70,17 @@ def test_whatever_is_in_a_cell_the_table_keeps_its_shape(table: list[dict[str, o
 
 def test_what_was_not_measured_is_a_dash() -> None:
     assert number(None) == "–"
+
+
+def test_the_cost_of_a_run_has_a_row_a_machine() -> None:
+    machine = Machine(host="a", kind="gpu", usd_per_hour=2.5, there_s=7200, busy_s=3600)
+    assert cost_rows(Account((machine,))) == [
+        {
+            "machine": "a",
+            "kind": "gpu",
+            "an hour": "$2.50",
+            "there": "2 h 00 min",
+            "idle": "1 h 00 min",
+            "paid": "$5.00",
+        }
+    ]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -51,8 +51,18 @@ class Check:
     remedy: str = ""
 
 
+Pool = Annotated[
+    str | None,
+    typer.Option(
+        "--pool",
+        metavar="cpu|gpu|multi-gpu",
+        help="Compare this machine with what one rented for that pool has to be.",
+    ),
+]
+
+
 @explained()
-def doctor(store: StoreUrl = None, as_json: AsJson = False) -> None:
+def doctor(store: StoreUrl = None, pool: Pool = None, as_json: AsJson = False) -> None:
     """Check what voltx needs on this machine, and say what to do where it lacks.
 
     ✓ works, ! works with less than it could, ✗ must be mended first (then the
@@ -64,9 +74,15 @@ def doctor(store: StoreUrl = None, as_json: AsJson = False) -> None:
 
       VOLTX_STORE=s3://bucket/prefix voltx doctor   can it use that store?
 
+      voltx doctor --pool gpu                       is this the machine that I meant to rent?
+
       voltx doctor --json | jq '.[] | select(.state != "ok")'
     """
     checks = list(examine(store))
+    if pool is not None:
+        from voltx_core.cli.doctor_instance import checks as criteria
+
+        checks += criteria(pool)
     if as_json:
         print(json.dumps([asdict(check) for check in checks], indent=1))
     else:

@@ -1,7 +1,7 @@
 """``voltx plan``: what a run would do, before anything is spent."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from voltx_core.cli.options import (
@@ -31,8 +31,13 @@ def plan(
 ) -> None:
     """Show, stage by stage, what would be reused, what would run, and why.
 
-    A stage is reused when the store holds a result of the same settings,
-    inputs and version. Nothing is run and nothing is written.
+    A stage is reused when the store holds a result of the same settings, inputs and version.
+    Nothing is run and nothing is written.
+
+    Times come from the nearest earlier result of the stage in this store, else from a record of
+    another machine and two short measurements of this one; where neither is comparable, they are
+    unknown. Money is time at cost.rates_usd_per_hour of what this machine is: cpu, gpu or
+    multi-gpu. The report of a run sets what it took beside its plan.
 
     Examples:
 
@@ -41,6 +46,8 @@ def plan(
       voltx plan --set alignment.e2e.steps=48   which stages one change costs
 
       voltx plan --preset tiny --until 2.1      only up to the soft core
+
+      voltx plan --set cost.rates_usd_per_hour.gpu=1.9 --set cost.budget_usd=20
 
       voltx plan --json | jq '.[] | select(.state == "run") | .name'
     """
@@ -53,7 +60,7 @@ def plan(
     if as_json:
         print(json.dumps(rows, indent=1))
     else:
-        _show(rows, workspace.url, config.preset, _command(preset, overrides, only, until, store))
+        _show(rows, workspace.url, config, _command(preset, overrides, only, until, store))
 
 
 def rows_of(
@@ -66,8 +73,9 @@ def rows_of(
     """The plan as JSON-ready rows in graph order.
 
     Each has ``number``, ``name``, ``title``, ``pool``, ``state`` (reuse or run), ``why``,
-    ``fingerprint`` (None while an input does not exist), ``notes``, ``needs`` (stages),
-    ``estimated_s``, ``estimate_basis`` and ``estimated_cost_usd`` (None: unknown).
+    ``fingerprint`` (None while an input does not exist), ``notes``, ``needs`` (stages), and of
+    its estimate (None: unknown) ``estimated_s``, ``estimated_low_s``, ``estimated_high_s``,
+    ``estimated_bytes``, ``estimated_cost_usd`` and ``estimate_basis``.
 
     Raises:
         ConfigError: A stage of ``only`` or ``until`` does not exist.
@@ -88,26 +96,18 @@ def rows_of(
     ]
 
 
-def longest_path_s(rows: Sequence[Mapping[str, Any]]) -> float:
-    """Seconds of the slowest chain of dependent stages; unknown times count as nothing."""
-    ends: dict[str, float] = {}
-    for row in rows:
-        start = max((ends.get(parent, 0.0) for parent in row["needs"]), default=0.0)
-        ends[row["name"]] = start + (row["estimated_s"] or 0.0)
-    return max(ends.values(), default=0.0)
-
-
-def _show(rows: Sequence[Mapping[str, Any]], url: str, preset: str, command: str) -> None:
+def _show(rows: Sequence[Mapping[str, Any]], url: str, config: "VoltxConfig", command: str) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from voltx_core.report.formatting import duration, money
+    from voltx_core.report.formatting import duration, money, size
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for name in ("", "stage", "state", "pool"):
         table.add_column(name, no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("cost", justify="right", no_wrap=True)
+    for name in ("range", "disk", "cost"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("why", ratio=1)
     for row in rows:
         reused = row["state"] == "reuse"
@@ -120,37 +120,66 @@ def _show(rows: Sequence[Mapping[str, Any]], url: str, preset: str, command: str
             Text(row["state"], style="green" if reused else "bold yellow"),
             row["pool"],
             "" if reused else duration(row["estimated_s"], missing="unknown"),
+            "" if reused else _range(row),
+            "" if reused else size(row["estimated_bytes"], missing=""),
             "" if reused else money(row["estimated_cost_usd"], missing=""),
             why,
         )
     out = console()
-    out.print(f"Preset [bold]{preset}[/], store {url}\n")
+    out.print(f"Preset [bold]{config.preset}[/], store {url}\n")
     out.print(table)
     out.print()
     out.print(_total(rows))
+    for line in _bill(rows, config):
+        out.print(line, soft_wrap=True)
     out.print(f"Next: [bold]{command}[/]", soft_wrap=True)
 
 
-def _total(rows: Sequence[Mapping[str, Any]]) -> str:
-    from voltx_core.report.formatting import duration, money
+def _range(row: Mapping[str, Any]) -> str:
+    from voltx_core.report.formatting import duration
 
+    if row["estimated_low_s"] is None:
+        return ""
+    return f"{duration(row['estimated_low_s'])} – {duration(row['estimated_high_s'])}"
+
+
+def _total(rows: Sequence[Mapping[str, Any]]) -> str:
     running = [row for row in rows if row["state"] == "run"]
     if not running:
         return f"Everything is committed: all {len(rows)} stages would be reused."
-    text = f"{len(running)} of {len(rows)} stages would run"
-    known = [row for row in running if row["estimated_s"] is not None]
-    if known:
-        prefix = "about" if len(known) == len(running) else "at least"
-        work = sum(row["estimated_s"] for row in known)
-        cost = sum(row["estimated_cost_usd"] or 0.0 for row in known)
-        text += (
-            f": {prefix} {duration(work)} of stage time ({duration(longest_path_s(rows))} along "
-            f"the longest chain of stages, the rest can overlap), {money(cost)}"
-        )
-    unknown = len(running) - len(known)
-    if unknown:
-        text += f"; {unknown} never measured at this size"
-    return text + "."
+    unknown = sum(row["estimated_s"] is None for row in running)
+    without = f"; {unknown} never measured at this size" if unknown else ""
+    return f"{len(running)} of {len(rows)} stages would run{without}."
+
+
+def _bill(rows: Sequence[Mapping[str, Any]], config: "VoltxConfig") -> Iterator[str]:
+    """Time, money and disk of all that would run: one by one, as it is here, and spread out."""
+    import os
+
+    from voltx_core.report.formatting import duration, money, size
+    from voltx_core.stages.estimates import makespan_s
+    from voltx_core.stages.machine import kind
+    from voltx_core.stages.preflight import DISK_MIB
+
+    known = [r for r in rows if r["state"] == "run" and r["estimated_s"] is not None]
+    if not known:
+        return
+    least = "" if len(known) == sum(r["state"] == "run" for r in rows) else "at least "
+    rate, slots = config.cost.rates_usd_per_hour.get(kind(), 0.0), os.cpu_count() or 1
+    here_s = makespan_s(rows, slots)
+    for title, seconds, more in (
+        ("One after the other", sum(r["estimated_s"] for r in known), ""),
+        (f"{slots} at once, here", here_s, f", {kind()} at {money(rate)} an hour"),
+        ("A machine for each", makespan_s(rows), ", along the longest chain of stages"),
+    ):
+        paid = "" if seconds < here_s else f", {money(seconds / 3600 * rate)}"
+        yield f"  {title:<20} {least}{duration(seconds)}{paid}{more}"
+    made, work = sum(r["estimated_bytes"] for r in known), DISK_MIB[config.preset] * 2**20
+    yield f"  {'Disk':<20} {least}{size(made)} of results; {size(work)} free where stages work"
+    budget, cost = config.cost.budget_usd, here_s / 3600 * rate
+    if budget is not None:
+        fits = "which should do" if cost <= budget else "[yellow]which will stop it[/]"
+        yield f"  {'Budget':<20} {money(budget)}, {fits}"
 
 
 def _command(

@@ -17,6 +17,7 @@ STYLES = {
     "running": "bold cyan",
     "retrying": "bold yellow",
     "interrupted": "yellow",
+    "stopped": "yellow",
     "committed": "green",
     "reused": "green",
     "rehearsed": "green",

@@ -57,4 +57,7 @@ class CostConfig(Section):
     rates_usd_per_hour: dict[str, float] = Field(
         default_factory=lambda: {"cpu": 0.35, "gpu": 2.5, "multi-gpu": 16.0}
     )
-    """Price of an hour of each pool's machine."""
+    """Price of an hour of each kind of machine: without a GPU, with one, with several."""
+    budget_usd: float | None = Field(default=None, gt=0)
+    """What a run may cost, idle machines included; once that is spent its stages save and the run
+    stops. ``null`` is no limit."""

@@ -15,6 +15,7 @@ STATE_COLOURS = {
     "running": "var(--c2)",
     "failed": "var(--c5)",
     "interrupted": "var(--c4)",
+    "stopped": "var(--c4)",
     "retrying": "var(--c4)",
     "cancelled": "var(--c4)",
     "waiting": "var(--line)",

@@ -4,11 +4,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from voltx_core.stages.spending import Account
+
 Verdict = Literal["met", "missed", "not measured"]
 Curve = list[tuple[int, float]]
 
 DONE = ("committed", "reused")
-ENDED_BADLY = ("failed", "blocked", "cancelled")
+ENDED_BADLY = ("failed", "blocked", "cancelled", "stopped")
 """States of a stage whose result exists."""
 
 
@@ -51,7 +53,7 @@ class StageCard:
     pool: str
     state: str
     """``committed``, ``reused``, ``running``, ``retrying``, ``interrupted``, ``failed``,
-    ``cancelled``, ``blocked``, ``rehearsed`` or ``waiting``."""
+    ``stopped`` (by the budget), ``cancelled``, ``blocked``, ``rehearsed`` or ``waiting``."""
     why: str
     fingerprint: str | None = None
     started_at: datetime | None = None
@@ -121,6 +123,26 @@ class WallTime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRow:
+    """What one stage was expected to take when the run began, beside what it took."""
+
+    number: str
+    title: str
+    planned_s: float | None
+    low_s: float | None
+    high_s: float | None
+    actual_s: float | None
+    basis: str
+
+    @property
+    def factor(self) -> float | None:
+        """By how much the plan was off, upwards or downwards: 1 is exact."""
+        if not self.planned_s or not self.actual_s:
+            return None
+        return max(self.planned_s / self.actual_s, self.actual_s / self.planned_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """One row of the headline: pass@1 of one answerer on one split."""
 
@@ -157,6 +179,9 @@ class Card:
     stages: tuple[StageCard, ...]
     scores: tuple[Score, ...]
     time: WallTime
+    plan: tuple[PlanRow, ...]
+    """Stages that this run did; none for a run that recorded no plan."""
+    account: Account
     machines: tuple[dict[str, Any], ...]
     overrides: tuple[Setting, ...]
     """Settings that differ from the preset."""

@@ -62,6 +62,18 @@ def money(usd: float | None, *, missing: str = NOT_MEASURED) -> str:
     return f"${usd:,.2f}"
 
 
+def size(count: int | None, *, missing: str = NOT_MEASURED) -> str:
+    """Bytes: ``512 B``, ``3.4 KiB``, ``120 MiB``, ``1.5 GiB``."""
+    if count is None:
+        return missing
+    value, unit = float(count), "B"
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if value < 1024 or unit == "TiB":
+            break
+        value /= 1024
+    return f"{value:.0f} {unit}" if value >= 10 or unit == "B" else f"{value:.1f} {unit}"
+
+
 def cell(value: Any) -> str:
     """Any value of a table row."""
     if value is None:

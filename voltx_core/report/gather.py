@@ -8,18 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from voltx_core.config import PRESET_NAMES, VoltxConfig, dotted, resolve
+from voltx_core.config.machine import CostConfig
 from voltx_core.errors import ConfigError, StoreError
 from voltx_core.report import headline
-from voltx_core.report.content import Card, Figure, Setting, StageCard, TargetRow, Verdict
+from voltx_core.report.content import Card, Figure, PlanRow, Setting, StageCard, TargetRow, Verdict
 from voltx_core.report.curves import read_curves
 from voltx_core.report.reproduction import command
-from voltx_core.report.wall_time import account
+from voltx_core.report.wall_time import wall_time
+from voltx_core.stages.spending import account, spells
 from voltx_core.store import ArtifactStore, Manifest
 
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
-RUN_KEYS = ("run_id", "started_at", "config", "stages", "records", "finished_at", "state", "report")
+RUN_KEYS = (
+    *("run_id", "started_at", "config", "stages", "records", "finished_at", "state", "report"),
+    "expected",
+)
 
 
 def gather(
@@ -65,7 +70,9 @@ def gather(
         written_at=datetime.now(UTC),
         stages=tuple(stages),
         scores=_scores(stages),
-        time=account(started, finished, stages),
+        time=wall_time(started, finished, stages),
+        plan=_plan(stages, run.get("expected") or {}),
+        account=account(spells(run), _rates(config)),
         machines=_machines(stages),
         overrides=overrides,
         scaled=scaled,
@@ -232,6 +239,33 @@ def _makers(manifest: Manifest | None, manifests: Mapping[str, Manifest]) -> dic
 def _scores(stages: Sequence[StageCard]) -> tuple[Any, ...]:
     tables = next((stage.tables for stage in stages if stage.name == "benchmarks"), {})
     return headline.scores(tables)
+
+
+def _plan(stages: Sequence[StageCard], expected: Mapping[str, Any]) -> tuple[PlanRow, ...]:
+    """The plan of every stage whose work this run did."""
+    rows = []
+    for stage in stages:
+        planned = expected.get(stage.name)
+        if planned is None or stage.state != "committed" or planned["state"] == "reuse":
+            continue
+        rows.append(
+            PlanRow(
+                number=stage.number,
+                title=stage.title,
+                planned_s=planned["seconds"],
+                low_s=planned["low_s"],
+                high_s=planned["high_s"],
+                actual_s=stage.work_s,
+                basis=planned["basis"],
+            )
+        )
+    return tuple(rows)
+
+
+def _rates(config: Mapping[str, Any]) -> Mapping[str, float]:
+    """The prices the run was told; the usual ones where its record has none."""
+    found: Mapping[str, float] = (config.get("cost") or {}).get("rates_usd_per_hour") or {}
+    return found or CostConfig().rates_usd_per_hour
 
 
 def _last_sign(stages: Sequence[StageCard]) -> datetime | None:

@@ -93,6 +93,14 @@ def _body(card: Card, pictures: Pictures) -> Iterator[str]:
     yield ""
     yield from _picture(pictures.timeline)
     yield from table(tables.time_table(card))
+    if card.plan:
+        yield "### Plan and actual"
+        yield ""
+        yield from table(tables.plan_table(card))
+    if card.account.machines:
+        yield "### Money"
+        yield ""
+        yield from table(tables.money_table(card))
     for stage in card.stages:
         yield from _stage(stage, pictures)
     yield "## Lineage"

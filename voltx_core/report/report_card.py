@@ -71,7 +71,8 @@ def read_card(run_id: str, workspace: Workspace) -> Card:
     Raises:
         StageError: The store knows no such run.
     """
-    run = RunRecord(workspace.artifacts, run_id).read()
+    record = RunRecord(workspace.artifacts, run_id)
+    run = record.read()
     if run is None:
         known = _runs(workspace)
         raise StageError(
@@ -80,6 +81,7 @@ def read_card(run_id: str, workspace: Workspace) -> Card:
         )
     # How the run as a whole ended; absent while it goes on.
     run |= workspace.artifacts.get_json(f"runs/{run_id}/outcome.json") or {}
+    run["expected"] = record.expected()
     work = {
         name: workspace.work(name, record["fingerprint"])
         for name, record in run["records"].items()
@@ -95,6 +97,8 @@ def content(card: Card) -> dict[str, Any]:
     for stage in found["stages"]:
         stage["figures"] = [figure["name"] for figure in stage["figures"]]
     found["time"] |= {"other_share": card.time.other_share, "overlapped_s": card.time.overlapped_s}
+    found["plan"] = [asdict(row) | {"factor": row.factor} for row in card.plan]
+    found["account"] |= {"paid_usd": card.account.paid_usd, "idle_usd": card.account.idle_usd}
     verdicts = [target.verdict for target in card.targets]
     return _plain(
         {

@@ -10,6 +10,7 @@ from voltx_core.report.formatting import (
     cell,
     duration,
     interval,
+    money,
     number,
     share,
 )
@@ -145,6 +146,45 @@ def time_table(card: Card) -> Table:
     ]
     rows += [(f"of the stages: {PARTS.get(n, n)}", duration(s)) for n, s in time.parts_s.items()]
     return Table(("Share of the time", ""), _plain(rows), frozenset({1}))
+
+
+def plan_table(card: Card) -> Table:
+    """What each stage was expected to take, and what it took."""
+    rows = [
+        (
+            row.number,
+            row.title,
+            duration(row.planned_s, missing="unknown"),
+            "" if row.low_s is None else f"{duration(row.low_s)} – {duration(row.high_s)}",
+            duration(row.actual_s),
+            "" if row.factor is None else f"× {row.factor:.2f}",
+            row.basis,
+        )
+        for row in card.plan
+    ]
+    columns = ("#", "Stage", "Planned", "Range", "Took", "Off by", "Planned from")
+    return Table(columns, _plain(rows), frozenset({2, 3, 4, 5}))
+
+
+def money_table(card: Card) -> Table:
+    """What each machine cost from its first stage to its last, and how much of that it waited."""
+    rows = [
+        (
+            machine.host,
+            machine.kind,
+            money(machine.usd_per_hour),
+            duration(machine.there_s),
+            duration(machine.there_s - machine.busy_s),
+            money(machine.paid_usd),
+            money(machine.idle_usd),
+        )
+        for machine in card.account.machines
+    ]
+    if len(rows) > 1:
+        paid, idle = card.account.paid_usd, card.account.idle_usd
+        rows.append(("together", "", "", "", "", money(paid), money(idle)))
+    columns = ("Machine", "Kind", "An hour", "There", "Idle", "Paid", "Paid idle")
+    return Table(columns, _plain(rows), frozenset({2, 3, 4, 5, 6}))
 
 
 def lineage_table(card: Card) -> Table:

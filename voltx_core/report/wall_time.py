@@ -1,14 +1,15 @@
 """How much of a run's wall time was work of its stages."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from voltx_core.report.content import StageCard, WallTime
+from voltx_core.stages.timings import covered
 
 LIFE_CYCLE = ("stage.preflight", "stage.pull", "stage.resume", "stage.run", "stage.commit")
 
 
-def account(
+def wall_time(
     started_at: datetime | None, finished_at: datetime | None, stages: Sequence[StageCard]
 ) -> WallTime:
     """Add up a run.
@@ -35,16 +36,3 @@ def account(
         covered_s=covered(known),
         parts_s=parts,
     )
-
-
-def covered(spans: Iterable[tuple[datetime, datetime]]) -> float:
-    """Seconds that lie in at least one of the spans."""
-    total, reached = 0.0, None
-    for start, end in sorted(spans):
-        if reached is None or start > reached:
-            total += (end - start).total_seconds()
-            reached = end
-        elif end > reached:
-            total += (end - reached).total_seconds()
-            reached = end
-    return total

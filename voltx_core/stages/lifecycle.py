@@ -19,16 +19,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from voltx_core.config import VoltxConfig
-from voltx_core.errors import Interrupted, StageError, StoreError
+from voltx_core.errors import BudgetError, Interrupted, StageError, StoreError
 from voltx_core.stages import graph
 from voltx_core.stages.contract import Observer, StageReport, StageRun, StageSpec, StopFlag
 from voltx_core.stages.fingerprint import code_digests, settings
-from voltx_core.stages.machine import describe, device, pin_threads
+from voltx_core.stages.machine import describe, device, kind, pin_threads
 from voltx_core.stages.observer import CURVES, EVENTS, Fanout, Recorder
 from voltx_core.stages.planning import Planned, input_digests, plan
 from voltx_core.stages.preflight import preflight
 from voltx_core.stages.remote_progress import RemoteProgress, take_over
 from voltx_core.stages.runs import RunRecord
+from voltx_core.stages.spending import Meter, refuse_when_spent, spent
 from voltx_core.stages.timings import Timings, earlier, leaving_s
 from voltx_core.stages.workspace import Workspace
 from voltx_core.store import ArtifactEntry, ArtifactStore, Manifest, Mirror, finite
@@ -75,6 +76,7 @@ def execute(
     Raises:
         StageError: Preflight failed or an input does not exist.
         Interrupted: A stop was asked for; progress is saved.
+        BudgetError: The budget of the run is spent; progress is saved.
     """
     stop = StopFlag() if stop is None else stop  # an unset flag is falsy
     record = RunRecord(workspace.artifacts, run_id)
@@ -107,6 +109,11 @@ def execute(
         if force and not record.of(name).get("started_at"):
             # What is left of other runs is not what was asked for.
             _forget_progress(artifacts, name, decided.fingerprint, work)
+        try:
+            refuse_when_spent(record, config.cost, f"Stage {spec.number} {name}")
+        except BudgetError as error:
+            record.stage(name, state="stopped", why=str(error))
+            raise
         logger.info("%s %s runs: %s", spec.number, spec.title, decided.why)
         record.begin(
             name,
@@ -114,23 +121,32 @@ def execute(
             why=decided.why,
             pid=os.getpid(),
             host=os.uname().nodename,
+            kind=kind(),
         )
+        meter = Meter(record, config.cost, stop)
         try:
-            return _work(
-                spec,
-                config,
-                workspace,
-                record,
-                decided,
-                inputs,
-                sources,
-                work,
-                stop,
-                observer,
-                force,
-            )
+            with meter:
+                finished = _work(
+                    spec,
+                    config,
+                    workspace,
+                    record,
+                    decided,
+                    inputs,
+                    sources,
+                    work,
+                    stop,
+                    observer,
+                    force,
+                )
+            _tell_cost(record, config)
+            return finished
         except Interrupted as interruption:
             left_s = leaving_s(stop, config.checkpoint.notice_s)
+            if meter.why is not None:
+                why = f"Stage {spec.number} {name} stopped. {meter.why}"
+                record.stage(name, state="stopped", why=why, finished_at=_now(), left_s=left_s)
+                raise BudgetError(why) from interruption
             why = str(interruption)
             record.stage(name, state="interrupted", why=why, finished_at=_now(), left_s=left_s)
             raise
@@ -334,6 +350,18 @@ def _note(record: RunRecord, stage: str, **facts: Any) -> None:
         record.stage(stage, **facts)
     except StoreError as error:
         logger.warning("The record of %s could not be written: %s", stage, error)
+
+
+def _tell_cost(record: RunRecord, config: VoltxConfig) -> None:
+    """Say what the run has cost up to here; nothing depends on it."""
+    try:
+        account = spent(record, config.cost)
+    except StoreError as error:
+        logger.warning("The account of the run cannot be read just now: %s", error)
+        return
+    logger.info(
+        "The run has cost $%.2f so far, $%.2f of it idle", account.paid_usd, account.idle_usd
+    )
 
 
 def _forget_progress(artifacts: ArtifactStore, stage: str, fingerprint: str, work: Path) -> None:

