@@ -100,6 +100,11 @@ def missing_pools(client: "SyncPrefectClient", names: Sequence[str]) -> list[str
     return missing
 
 
+def runs_code(client: "SyncPrefectClient", version: str) -> bool:
+    """Whether this is the code that the server's deployments were registered by."""
+    return client.read_deployment_by_name("voltx/full").version == version
+
+
 def _runs(
     client: "SyncPrefectClient", *states: "StateType", flows: Sequence[str] = ()
 ) -> "list[FlowRun]":

@@ -281,17 +281,23 @@ def _register(home: Path, wanted: Wanted, tell: Tell) -> None:
         from deployments.registration import register
 
         tell("Registering pools and deployments...")
-        register(wanted.api_url, layout)
+        register(wanted.api_url, layout, definition_digest())
     else:
-        from deployments.client import connect, missing_pools
+        from deployments.client import connect, missing_pools, runs_code
 
         with connect(wanted.api_url) as client:
             missing = missing_pools(client, wanted.pools)
+            same = bool(missing) or runs_code(client, definition_digest())
         if missing:
             raise ConfigError(
                 f"The server at {wanted.api_url} has no pool {' or '.join(missing)}. It has those "
                 "of several machines after `voltx up --role server` there; their names are "
                 f"{', '.join(pools('several')[1:])}."
+            )
+        if not same:
+            tell(
+                "Other code than the server's is installed here. Results are told apart by the "
+                "version of a stage and not by its code: install the same, unless you mean it."
             )
     stamp.write_text(definition)
 

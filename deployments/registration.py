@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 PARENTS = ("voltx", "vincigpt")
 
 
-def register(api_url: str, layout: Layout) -> None:
+def register(api_url: str, layout: Layout, version: str) -> None:
     """Create or update everything that voltx has on the server.
 
     Args:
         api_url: The server.
         layout: Whether one pool serves every stage.
+        version: Of the code; machines that join compare it with their own.
     """
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -49,6 +50,7 @@ def register(api_url: str, layout: Layout) -> None:
                 entrypoint,
                 CONTROL,
                 graph_flow.description,
+                version,
                 job_variables={"env": {WARM: "prefect"}},
             )
         flow_id = client.create_flow(stage)
@@ -60,6 +62,7 @@ def register(api_url: str, layout: Layout) -> None:
                 "tasks.stage.stage",
                 pool_of(spec.pool, layout),
                 f"{spec.number} · {spec.title}: {', '.join(a.name for a in spec.makes)}",
+                version,
                 parameters={"name": spec.name},
                 job_variables={"env": _environment(spec)},
                 flow_id=flow_id,
@@ -112,6 +115,7 @@ def _deployment(
     entrypoint: str,
     pool: str,
     description: str | None,
+    version: str,
     *,
     parameters: Mapping[str, Any] | None = None,
     job_variables: Mapping[str, Any] | None = None,
@@ -125,6 +129,7 @@ def _deployment(
         entrypoint=entrypoint,
         work_pool_name=pool,
         description=description,
+        version=version,
         tags=["voltx"],
         parameters=dict(parameters or {}),
         job_variables=dict(job_variables or {}),

@@ -115,6 +115,17 @@ def test_the_bill_names_time_money_disk_and_whether_the_budget_will_do(invoke, m
     assert "which should do" in invoke(plan, *dear, "--set", "cost.budget_usd=1e9").stdout
 
 
+@pytest.mark.usefixtures("committed")
+def test_a_narrow_terminal_keeps_the_reasons_and_says_where_the_rest_is(invoke, monkeypatch):
+    wide = invoke(plan, *SET, "--set", "safety.steps=40").stdout
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = invoke(plan, *SET, "--set", "safety.steps=40").stdout
+    assert re.search(r"time +range +disk +cost +why", wide)
+    assert re.search(r"time +cost +why", narrow)
+    assert "Ranges and disk are shown from 120 columns on" in narrow
+    assert "safety.steps: 20" in narrow
+
+
 FOUR = [
     {"name": "a", "needs": [], "estimated_s": 5.0},
     {"name": "b", "needs": ["a"], "estimated_s": 3.0},

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from deployments.processes import of_home, stop
+from deployments.registration import register
 
 pytestmark = pytest.mark.integration
 
@@ -56,6 +57,9 @@ def test_a_worker_that_is_asked_to_leave_saves_and_another_one_that_idles_ends(
         assert re.search(r"at \$\d+\.\d\d an hour, .* of it idle", workers[0].said())
         assert of_home(workers[0].home) == []
 
+        assert "Other code" not in workers[0].said()
+
+        register(server.services.api_url, "several", "the digest of other code")
         workers.append(Worker(server, "second", "--idle-minutes", "0.4", "--usd-per-hour", "9"))
         assert server.end(flow_run, timeout_s=200)["state"] == "completed"
         record = server.record(run_id, "data")
@@ -63,6 +67,7 @@ def test_a_worker_that_is_asked_to_leave_saves_and_another_one_that_idles_ends(
         assert len(record["earlier"]) == 1
         assert workers[1].process.wait(60) == 0, workers[1].said()
         assert "Leaving: nothing to do" in workers[1].said()
+        assert "Other code than the server's is installed here." in workers[1].said()
         assert "at $9.00 an hour" in workers[1].said()
         print(workers[0].said(), workers[1].said(), sep="\n")
     finally:

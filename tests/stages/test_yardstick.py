@@ -3,11 +3,10 @@
 import pytest
 
 from voltx_core.config import resolve
+from voltx_core.errors import DataError
 from voltx_core.stages import graph, yardstick
 from voltx_core.stages.estimates import estimate
-from voltx_core.stages.lifecycle import execute
 from voltx_core.stages.planning import plan
-from voltx_core.stages.runs import RunRecord
 
 
 def test_a_machine_is_as_much_slower_as_both_measurements_say():
@@ -38,14 +37,33 @@ def test_what_was_never_measured_at_a_size_is_unknown_and_not_invented(workspace
     assert estimate(planned, config, workspace).seconds is None
 
 
+def reported(run_id, seconds, *, overrides=(), state="committed"):
+    """The part of a report.json that a record is made from."""
+    stage = {
+        "name": "press",
+        "state": state,
+        "work_s": seconds,
+        "artifacts": {"juice": {"size": 300}, "pulp": {"size": 40}},
+    }
+    settings = [{"key": key} for key in overrides]
+    return {"run_id": run_id, "preset": "tiny", "overrides": settings, "stages": [stage]}
+
+
 @pytest.mark.usefixtures("orchard")
-def test_a_record_holds_the_median_of_each_stage_that_these_runs_did(workspace, tiny):
-    for run_id, force in (("r1", False), ("r2", True)):
-        RunRecord(workspace.artifacts, run_id).start(tiny, ("seeds", "press"))
-        for name in ("seeds", "press"):
-            execute(name, tiny, workspace, run_id=run_id, force=force)
-    found = yardstick.record(workspace, ["r1", "r2"])
-    assert set(found["stages"]) == {"seeds", "press"}
+def test_a_record_holds_the_median_of_each_stage():
+    found = yardstick.record([reported("a", 2.0), reported("b", 9.0), reported("c", 4.0)])
+    assert found["runs"] == ["a", "b", "c"]
     (mark,) = found["stages"]["press"]
-    assert mark["seconds"] > 0
-    assert mark["settings"]["safety.steps"] == 20
+    assert (mark["seconds"], mark["size"]) == (4.0, 340)
+    assert mark["settings"]["safety.steps"] == resolve("tiny", environ={}).safety.steps
+
+
+@pytest.mark.usefixtures("orchard")
+def test_a_stage_that_was_reused_is_left_out():
+    assert yardstick.record([reported("a", 2.0, state="reused")])["stages"] == {}
+
+
+@pytest.mark.usefixtures("orchard")
+def test_a_run_with_settings_of_its_own_is_no_record():
+    with pytest.raises(DataError, match=r"a is no plain run of its preset: it sets seed\."):
+        yardstick.record([reported("a", 2.0, overrides=["seed"])])

@@ -13,6 +13,8 @@ from voltx_core.errors import ConfigError
 
 SLACK = 0.95
 """What is sold as 24 GiB shows as a little less from within."""
+COUNTED = ("cores", "GPUs")
+"""But not what is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +44,18 @@ def compare(pool: str, wanted: Criteria, found: Found) -> Iterator[Check]:
     """A line a criterion."""
     least = [
         ("cores", found.cores, wanted.cores, "cores"),
-        ("memory", found.memory_gib, SLACK * wanted.memory_gib, "GiB of memory"),
-        ("disk", found.disk_gib, SLACK * wanted.disk_gib, "GiB of free disk"),
+        ("memory", found.memory_gib, wanted.memory_gib, "GiB of memory"),
+        ("disk", found.disk_gib, wanted.disk_gib, "GiB of free disk"),
     ]
     if wanted.gpus:
         weakest = min(found.vram_gib, default=0.0)
         least += [
             ("GPUs", len(found.vram_gib), wanted.gpus, "GPUs"),
-            ("VRAM", weakest, SLACK * wanted.vram_gib, "GiB of memory of the weakest GPU"),
+            ("VRAM", weakest, wanted.vram_gib, "GiB of memory of the weakest GPU"),
         ]
     for name, has, enough, unit in least:
-        yield _line(
-            f"{pool}: {name}", has >= enough, f"{has:.4g} {unit}, wanted {enough:.4g} or more"
-        )
+        met = has >= (enough if unit in COUNTED else SLACK * enough)
+        yield _line(f"{pool}: {name}", met, f"{has:.4g} {unit}, wanted {enough} or more")
     if wanted.cuda is not None:
         has_cuda = "none" if found.cuda is None else cuda_text(found.cuda)
         enough = found.cuda is not None and found.cuda >= wanted.cuda

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from voltx_core.config import VoltxConfig
     from voltx_core.stages.workspace import Workspace
 
+WIDE = 120
+"""Columns of a terminal that the whole table fits into."""
+
 
 @explained()
 def plan(
@@ -102,11 +105,12 @@ def _show(rows: Sequence[Mapping[str, Any]], url: str, config: "VoltxConfig", co
 
     from voltx_core.report.formatting import duration, money, size
 
+    out = console()
+    wide = out.width >= WIDE
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for name in ("", "stage", "state", "pool"):
         table.add_column(name, no_wrap=True)
-    table.add_column("time", justify="right", no_wrap=True)
-    for name in ("range", "disk", "cost"):
+    for name in ("time", "range", "disk", "cost") if wide else ("time", "cost"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("why", ratio=1)
     for row in rows:
@@ -114,21 +118,25 @@ def _show(rows: Sequence[Mapping[str, Any]], url: str, config: "VoltxConfig", co
         why = Text(row["why"])
         for note in row["notes"]:
             why.append(f"\n! {note}", style="yellow")
+        more = (_range(row), size(row["estimated_bytes"], missing="")) if wide else ()
+        expected = (
+            duration(row["estimated_s"], missing="unknown"),
+            *more,
+            money(row["estimated_cost_usd"], missing=""),
+        )
         table.add_row(
             row["number"],
             row["title"],
             Text(row["state"], style="green" if reused else "bold yellow"),
             row["pool"],
-            "" if reused else duration(row["estimated_s"], missing="unknown"),
-            "" if reused else _range(row),
-            "" if reused else size(row["estimated_bytes"], missing=""),
-            "" if reused else money(row["estimated_cost_usd"], missing=""),
+            *(("",) * len(expected) if reused else expected),
             why,
         )
-    out = console()
     out.print(f"Preset [bold]{config.preset}[/], store {url}\n")
     out.print(table)
     out.print()
+    if not wide:
+        out.print(f"[dim]Ranges and disk are shown from {WIDE} columns on, and by --json.[/]\n")
     out.print(_total(rows))
     for line in _bill(rows, config):
         out.print(line, soft_wrap=True)

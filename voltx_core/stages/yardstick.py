@@ -2,9 +2,9 @@
 
 A stage that never ran in a store is expected to take what it took there, times how much slower
 two short measurements are here: a matrix product on one core, and plain Python. The record is
-made anew from a run of the laptop preset on a quiet machine:
+made anew from the reports of runs on a quiet machine, on that very machine:
 
-    python -m voltx_core.stages.yardstick RUN... > voltx_core/stages/yardstick.json
+    python -m voltx_core.stages.yardstick runs/RUN/report.json... > voltx_core/stages/yardstick.json
 """
 
 import json
@@ -16,9 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
-from voltx_core.stages.workspace import Workspace
+from voltx_core.errors import DataError
 
 ROUNDS = 5
 SIDE = 384
@@ -92,27 +93,40 @@ def marks() -> tuple[Speed, Mapping[str, tuple[Mark, ...]]]:
     return Speed(**found["speed"]), stages
 
 
-def record(workspace: Workspace, run_ids: Sequence[str]) -> dict[str, Any]:
-    """The record of some runs of a store: the median of what each stage took at each size."""
-    from voltx_core.stages.lifecycle import read_report
-    from voltx_core.stages.runs import RunRecord
+def record(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The record of some runs: the median of what each stage took at each size.
 
-    took: dict[tuple[str, str], list[Mark]] = {}
-    for run_id in run_ids:
-        for name, fingerprint in RunRecord(workspace.artifacts, run_id).fingerprints().items():
-            manifest = workspace.artifacts.manifest(name, fingerprint)
-            if manifest is None or manifest.run_id != run_id:
-                continue
-            seconds = read_report(workspace, manifest)["timings_s"]["total"]
-            size = sum(entry.size for entry in manifest.files.values())
-            key = json.dumps(manifest.config, sort_keys=True)
-            took.setdefault((name, key), []).append(Mark(seconds, size, manifest.config))
+    Args:
+        reports: Their ``report.json``. A stage that was reused has nothing to say; one of another
+            version has: what a stage takes changes less than what it makes.
+
+    Raises:
+        DataError: A run had settings of its own, which its report does not list stage by stage.
+    """
+    from voltx_core.config import resolve
+    from voltx_core.stages import graph
+    from voltx_core.stages.fingerprint import settings
+
+    took: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for report in reports:
+        if report["overrides"]:
+            changed = ", ".join(setting["key"] for setting in report["overrides"])
+            raise DataError(f"{report['run_id']} is no plain run of its preset: it sets {changed}.")
+        for stage in report["stages"]:
+            spec = graph.specs().get(stage["name"])
+            if spec and stage["state"] == "committed":
+                took.setdefault((stage["name"], report["preset"]), []).append(stage)
     stages: dict[str, list[dict[str, Any]]] = {}
-    for (name, _), found in took.items():
-        median = statistics.median(mark.seconds for mark in found)
-        stages.setdefault(name, []).append(asdict(found[0]) | {"seconds": round(median, 2)})
-    return {"runs": list(run_ids), "speed": asdict(probe()), "stages": stages}
+    for (name, preset), found in took.items():
+        mark = Mark(
+            seconds=round(statistics.median(stage["work_s"] for stage in found), 2),
+            size=max(sum(a["size"] for a in stage["artifacts"].values()) for stage in found),
+            settings=settings(graph.specs()[name], resolve(preset, environ={})),
+        )
+        stages.setdefault(name, []).append(asdict(mark))
+    runs = [report["run_id"] for report in reports]
+    return {"runs": runs, "speed": asdict(probe()), "stages": stages}
 
 
 if __name__ == "__main__":
-    print(json.dumps(record(Workspace.open(), sys.argv[1:]), indent=1, sort_keys=True))
+    print(json.dumps(record([json.loads(Path(p).read_text()) for p in sys.argv[1:]]), indent=1))
