@@ -201,6 +201,7 @@ def _sizes(
             share, reason = sizes.mfu(track, config, median[sizes.VOLTX])
             row |= {
                 "step_ms": {who: [turn.step_ms for turn in found] for who, found in turns.items()},
+                "cpu_ms": {who: [turn.cpu_ms for turn in found] for who, found in turns.items()},
                 "memory_mib": turns[sizes.VOLTX][0].memory_mib,
                 "mfu": share,
                 "vs_eager": median[sizes.EAGER] / median[sizes.VOLTX],
