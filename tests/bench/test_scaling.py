@@ -68,8 +68,10 @@ def test_the_same_steps_of_both_contenders_are_timed(track, name, monkeypatch) -
 
     monkeypatch.setattr(torch.optim.AdamW, "step", counted)
     # A clock that shows the steps done: a step takes a second, whoever does it.
-    monkeypatch.setattr(scaling_sizes, "time", SimpleNamespace(perf_counter=lambda: float(done)))
-    assert scaling_sizes.turn(track, track.config.soft_core, name).step_ms == 1_000
+    clock = SimpleNamespace(perf_counter=lambda: float(done), process_time=lambda: done / 2)
+    monkeypatch.setattr(scaling_sizes, "time", clock)
+    timed = scaling_sizes.turn(track, track.config.soft_core, name)
+    assert (timed.step_ms, timed.cpu_ms) == (1_000, 500)
     assert done == 3
 
 

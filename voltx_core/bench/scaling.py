@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 PARTS = ("sizes", "ladder", "ranks", "exam")
 SIZE_ENDINGS = ("_51m", "_200m", "_500m")
+GPU_STEPS, GPU_WARM = 20, 5
+CPU_STEPS, CPU_WARM = 2, 1
 CPU_BATCH = 2
 """Problems a step where the plan's 16 would take a minute."""
 Figures = dict[str, float | None]
@@ -36,14 +38,37 @@ Parts = Annotated[
     typer.Option("--parts", metavar="|".join(PARTS), help="Only these, comma-separated."),
 ]
 Repeat = Annotated[int, typer.Option("--repeat", min=1, help="Turns of each; medians count.")]
-Steps = Annotated[int, typer.Option("--steps", min=1, help="Counted steps at each plan size.")]
-Warm = Annotated[int, typer.Option("--warm", min=1, help="Uncounted steps before them.")]
+Steps = Annotated[
+    int | None,
+    typer.Option(
+        "--steps",
+        min=1,
+        help=f"Counted steps at plan sizes; default: {GPU_STEPS}, on a CPU {CPU_STEPS}.",
+    ),
+]
+Warm = Annotated[
+    int | None,
+    typer.Option(
+        "--warm",
+        min=1,
+        help=f"Uncounted steps before them; default: {GPU_WARM}, of which compiling is one, "
+        f"on a CPU {CPU_WARM}.",
+    ),
+]
 Batch = Annotated[
     int | None,
     typer.Option(
         "--batch",
         min=1,
         help=f"Problems a step at plan sizes; default: the plan's 16, on a CPU {CPU_BATCH}.",
+    ),
+]
+Accumulation = Annotated[
+    int | None,
+    typer.Option(
+        "--accumulation",
+        min=1,
+        help="Micro-batches a step at plan sizes; default: the plan's 8, on a CPU 1.",
     ),
 ]
 Rung = Annotated[int, typer.Option("--rung", min=1, help="Steps of the grown core of the ladder.")]
@@ -61,9 +86,10 @@ Folder = Annotated[
 def scaling(
     parts: Parts = None,
     repeat: Repeat = 3,
-    steps: Steps = 2,
-    warm: Warm = 1,
+    steps: Steps = None,
+    warm: Warm = None,
     batch: Batch = None,
+    accumulation: Accumulation = None,
     rung: Rung = 240,
     threads: Threads = 1,
     quick: Quick = False,
@@ -99,7 +125,7 @@ def scaling(
 
     with tempfile.TemporaryDirectory(prefix="voltx-scaling-") as room:
         if "sizes" in wanted:
-            track = _track(Path(room), here, quick, batch, warm, steps)
+            track = _track(Path(room), here, quick, batch, accumulation, warm, steps)
             samples["sizes"] = _sizes(track, repeat, figures, why, say)
         if len(wanted) > ("sizes" in wanted):
             made = _prepare(quick, overrides, folder, here, say)
@@ -153,21 +179,36 @@ def _nothing() -> Figures:
 
 
 def _track(
-    room: Path, device: str, quick: bool, batch: int | None, warm: int, steps: int
+    room: Path,
+    device: str,
+    quick: bool,
+    batch: int | None,
+    accumulation: int | None,
+    warm: int | None,
+    steps: int | None,
 ) -> "Track":
     """The plan's sizes; ``quick`` keeps their names and takes tiny ones."""
     from voltx_core.bench import scaling_sizes as sizes
     from voltx_core.config import resolve
 
     on_gpu = device.startswith("cuda")
-    wanted = [] if on_gpu and batch is None else [f"scaling.batch={batch or CPU_BATCH}"]
     if not on_gpu:
-        wanted.append("scaling.accumulation=1")
+        batch, accumulation = batch or CPU_BATCH, accumulation or 1
+    asked: dict[str, Any] = {"scaling.batch": batch, "scaling.accumulation": accumulation}
     if quick:
-        rungs = '[{"width": 96, "blocks": 3}, {"width": 128, "blocks": 3}]'
-        wanted += [f"scaling.ladder={rungs}"]
-    config = resolve("tiny" if quick else "cloud", wanted, environ={})
-    return sizes.track(config, room / "sizes", device, warm=warm, steps=steps)
+        asked["scaling.ladder"] = [{"width": 96, "blocks": 3}, {"width": 128, "blocks": 3}]
+    config = resolve(
+        "tiny" if quick else "cloud",
+        {key: value for key, value in asked.items() if value is not None},
+        environ={},
+    )
+    return sizes.track(
+        config,
+        room / "sizes",
+        device,
+        warm=warm or (GPU_WARM if on_gpu else CPU_WARM),
+        steps=steps or (GPU_STEPS if on_gpu else CPU_STEPS),
+    )
 
 
 def _sizes(
@@ -201,10 +242,12 @@ def _sizes(
             share, reason = sizes.mfu(track, config, median[sizes.VOLTX])
             row |= {
                 "step_ms": {who: [turn.step_ms for turn in found] for who, found in turns.items()},
+                "cpu_ms": {who: [turn.cpu_ms for turn in found] for who, found in turns.items()},
                 "memory_mib": turns[sizes.VOLTX][0].memory_mib,
                 "mfu": share,
                 "vs_eager": median[sizes.EAGER] / median[sizes.VOLTX],
                 "batch": track.batch,
+                "accumulation": track.config.scaling.accumulation,
             }
             if body == "mlp":
                 figures[f"step_ms_{name}"], figures[f"mfu_{name}"] = median[sizes.VOLTX], share

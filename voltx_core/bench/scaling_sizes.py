@@ -42,6 +42,8 @@ CONTENDERS = (VOLTX, EAGER)
 SCOPE = "bench"
 BYTES_A_PARAMETER = 24
 """Weights, gradients, two moments, and what updating and clipping them all at once takes."""
+Moment = tuple[float, float]
+"""Seconds of the wall clock, and of this process at work."""
 FIRST_TOKEN = 4
 """Tokens below have meanings of their own."""
 
@@ -89,10 +91,12 @@ class Turn:
 
     Attributes:
         step_ms: Milliseconds a step, of the counted ones.
+        cpu_ms: Of them, those that this process was at work: on a busy machine the better measure.
         memory_mib: Peak of the device; None on a CPU, where other turns live in the same process.
     """
 
     step_ms: float
+    cpu_ms: float
     memory_mib: float | None
 
 
@@ -168,11 +172,14 @@ def turn(track: Track, config: SoftCoreConfig, name: str) -> Turn:
         torch.cuda.reset_peak_memory_stats()
     with seeded(0, SCOPE, "core"):
         core = SoftCore(track.config.translator.slot_width, config).to(track.device).train()
-    began: list[float] = []
+    began: list[Moment] = []
     run = _by_the_loop if name == VOLTX else _plainly
     ended = run(track, core, began)
+    wall, cpu = (
+        1_000 * (end - begin) / track.steps for begin, end in zip(began[0], ended, strict=True)
+    )
     memory = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else None
-    return Turn(1_000 * (ended - began[0]) / track.steps, memory)
+    return Turn(wall, cpu, memory)
 
 
 def flops_a_step(track: Track, config: SoftCoreConfig) -> float:
@@ -197,8 +204,8 @@ def mfu(track: Track, config: SoftCoreConfig, step_ms: float) -> tuple[float | N
     return utilisation(flops_a_step(track, config), step_ms / 1_000, peak), ""
 
 
-def _by_the_loop(track: Track, core: SoftCore, began: list[float]) -> float:
-    ended: list[float] = []
+def _by_the_loop(track: Track, core: SoftCore, began: list[Moment]) -> Moment:
+    ended: list[Moment] = []
     loss = track.loss(core)
 
     def watched(batch: Batch) -> tuple[torch.Tensor, dict[str, Any]]:
@@ -225,7 +232,7 @@ def _by_the_loop(track: Track, core: SoftCore, began: list[float]) -> float:
     return ended[0]
 
 
-def _plainly(track: Track, core: SoftCore, began: list[float]) -> float:
+def _plainly(track: Track, core: SoftCore, began: list[Moment]) -> Moment:
     mover = adamw([core], track.config.scaling.optimizer)
     for step in range(track.warm + track.steps):
         _accumulate(track, core, step, began)
@@ -236,7 +243,7 @@ def _plainly(track: Track, core: SoftCore, began: list[float]) -> float:
     return _now(track)
 
 
-def _accumulate(track: Track, core: SoftCore, step: int, began: list[float]) -> None:
+def _accumulate(track: Track, core: SoftCore, step: int, began: list[Moment]) -> None:
     """The gradient of one step, on the rows and draws that the loop gives it."""
     loss, session = track.loss(core), _session(track)
     rows = rows_of_step(0, SCOPE, step, track.batch, len(track.frames))
@@ -247,15 +254,15 @@ def _accumulate(track: Track, core: SoftCore, step: int, began: list[float]) -> 
         (value * len(chosen) / len(rows)).backward()
 
 
-def _note(track: Track, step: int, began: list[float]) -> None:
+def _note(track: Track, step: int, began: list[Moment]) -> None:
     if step == track.warm and not began:
         began.append(_now(track))
 
 
-def _now(track: Track) -> float:
+def _now(track: Track) -> Moment:
     if track.device.startswith("cuda"):
         torch.cuda.synchronize()
-    return time.perf_counter()
+    return time.perf_counter(), time.process_time()
 
 
 class _Forgetful(Checkpoints):
