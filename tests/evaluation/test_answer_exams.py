@@ -1,5 +1,7 @@
 """Questions answered in words, and how many steps an algorithm takes."""
 
+from pathlib import Path
+
 from voltx_core.data.jsonl import write_jsonl
 from voltx_core.data.suites.answers import AnswerItem
 from voltx_core.evaluation.answer_exams import answered, read_answers
@@ -45,3 +47,9 @@ def test_sets_are_read_as_the_data_stage_wrote_them(tmp_path) -> None:
     write_jsonl(tmp_path / "answers" / "clrs.jsonl", [asdict(item(0, "0 | 1"))])
     assert read_answers(tmp_path) == {"clrs": [item(0, "0 | 1")]}
     assert read_answers(tmp_path / "empty") == {}
+
+
+def test_a_set_without_a_question_is_no_set(tmp_path: Path) -> None:
+    (tmp_path / "answers").mkdir()
+    (tmp_path / "answers" / "clrs.jsonl").touch()
+    assert read_answers(tmp_path) == {}

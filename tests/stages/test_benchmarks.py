@@ -87,6 +87,7 @@ def test_every_system_meets_every_exam_and_every_row_says_how(whole):
     }
     baselines = {"transformer baseline", "nearest-neighbour baseline", "3-gram baseline"}
     frames = {
+        "RAR loop, last frame",
         "one endpoint evaluation",
         "raw query frame",
         "zero frame",

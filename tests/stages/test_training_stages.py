@@ -126,7 +126,7 @@ def test_the_soft_core_reports_every_ablation_beside_itself(inputs, stage_run) -
     report = graph.module("soft_core").run(run)
     rows = report.tables["pass@1 and frame ablations"]
     frames = {row["frame"] for row in rows if row["suite"] == "compositions"}
-    assert len(frames) == 6
+    assert len(frames) == 7
     assert all(row["low"] <= row["pass@1"] <= row["high"] for row in rows)
     assert {"slot-attention", "trajectories"} <= set(run.observer.figures)
 

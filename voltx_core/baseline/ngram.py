@@ -5,6 +5,7 @@ for: what it solves needs no understanding at all.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,8 @@ from voltx_core.vincigpt.ngram import Trigram
 if TYPE_CHECKING:
     from voltx_core.translator.tokenizer import CodeTokenizer
 
+_REMEMBERED = 512
+"""Pairs of tokens whose followers are kept: half a megabyte each at a vocabulary of 32,768."""
 _Choice = tuple[NDArray[np.int64], NDArray[np.float64]]
 """Tokens that may follow, and their probabilities added up."""
 
@@ -38,7 +41,7 @@ class NgramWriter:
         self._tokenizer, self._limit = tokenizer, limit
         stream, _ = self._stream(problems)
         self._counted = Trigram(stream, EOS, tokenizer.vocabulary)
-        self._choices: dict[tuple[int, int, float, float], _Choice] = {}
+        self._choice = lru_cache(maxsize=_REMEMBERED)(self._chosen)
 
     def held_out_loss(self, problems: Sequence[Problem]) -> float:
         """Mean cross-entropy of solutions and their ends, in nats a token."""
@@ -88,17 +91,13 @@ class NgramWriter:
             written.append(second)
         return written
 
-    def _choice(self, first: int, second: int, temperature: float, top_p: float) -> _Choice:
+    def _chosen(self, first: int, second: int, temperature: float, top_p: float) -> _Choice:
         """Most probable first; at temperature 0 there is no other."""
-        key = (first, second, temperature, top_p)
-        if key not in self._choices:
-            p = self._counted.following(first, second)
-            tokens = np.argsort(-p, kind="stable")
-            if not temperature:
-                self._choices[key] = (tokens[:1], np.ones(1))
-            else:
-                weights = p[tokens] ** (1 / temperature)
-                reached = np.cumsum(weights / weights.sum())
-                kept = int(np.searchsorted(reached, top_p)) + 1
-                self._choices[key] = (tokens[:kept], reached[:kept])
-        return self._choices[key]
+        p = self._counted.following(first, second)
+        tokens = np.argsort(-p, kind="stable")
+        if not temperature:
+            return tokens[:1].copy(), np.ones(1)
+        weights = p[tokens] ** (1 / temperature)
+        reached = np.cumsum(weights / weights.sum())
+        kept = int(np.searchsorted(reached, top_p)) + 1
+        return tokens[:kept].copy(), reached[:kept].copy()  # views would keep whole vocabularies

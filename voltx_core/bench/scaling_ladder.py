@@ -137,7 +137,7 @@ def _rung(track: Climb, core: SoftCore, arm: str, budget: float, folder: Path) -
     optimizer = config.scaling.optimizer
     if arm == "distill":
         optimizer = optimizer.model_copy(update={"lr": config.soft_core.optimizer.lr})
-    train(
+    trained = train(
         _session(track, folder),
         scope=f"ladder-{arm}",
         modules={"core": core},
@@ -148,7 +148,7 @@ def _rung(track: Climb, core: SoftCore, arm: str, budget: float, folder: Path) -
         optimizer=optimizer,
         accumulation=config.scaling.accumulation,
     )
-    return steps, steps * each
+    return steps, trained.flops
 
 
 def _from_scratch(
@@ -165,8 +165,8 @@ def _from_scratch(
     each = _counted(core, loss, len(track.frames), plan.batch, arm)
     steps = max(3, round((material.small_flops + rung) / each))
     plan = plan.model_copy(update={"steps": steps})
-    fit(_session(track, folder), core, track.translator, track.frames, plan)
-    return steps, steps * each
+    stages = fit(_session(track, folder), core, track.translator, track.frames, plan)
+    return steps, sum(stage.flops for stage in stages)
 
 
 def _line(

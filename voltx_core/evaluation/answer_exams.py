@@ -20,15 +20,16 @@ FOLDER = "answers"
 
 
 def read_answers(folder: Path) -> dict[str, list[AnswerItem]]:
-    """The sets that are here, by name.
+    """The sets that are here and have questions, by name.
 
     Args:
         folder: Artifact ``problems`` of the data stage.
     """
-    return {
+    sets = {
         path.stem: [AnswerItem(**row) for row in read_jsonl(path)]
         for path in sorted((folder / FOLDER).glob("*.jsonl"))
     }
+    return {name: items for name, items in sets.items() if items}
 
 
 def answered(

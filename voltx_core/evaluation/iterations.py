@@ -1,6 +1,6 @@
 """RAR iterations against the steps that an algorithm takes."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -65,19 +65,27 @@ def states_of(item: AnswerItem) -> int:
 
 
 def against_steps(
-    given: Stepped, core: "SoftCore", translator: "Translator", *, resamples: int, seed: int
+    given: Stepped,
+    core: "SoftCore",
+    translator: "Translator",
+    *,
+    resamples: int,
+    seed: int,
+    poll: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Rank correlation of iterations with steps, one row of the table.
 
     Args:
-        given: Queries and steps.
+        given: Queries and steps; at least one.
         core: Whose iterations.
         translator: Reads the queries; what it cannot see of long ones is said.
         resamples: Of the interval.
         seed: Decides them.
+        poll: Called between batches; what it raises ends the work.
     """
     counts: list[int] = []
     for start in range(0, len(given.queries), BATCH):
+        poll()
         frame = translator.encode(given.queries[start : start + BATCH])
         with torch.no_grad():
             counts += core.solve(frame).iterations.tolist()

@@ -14,12 +14,12 @@ import torch
 
 from voltx_core.data.problem import Problem
 from voltx_core.evaluation.intervals import bootstrap, bootstrap_difference
+from voltx_core.evaluation.trained_on import ALONE, BOTH, PYTHON
 from voltx_core.frame import TensorFrame
 from voltx_core.judge import Verdict
 from voltx_core.soft_core.soft_core import SoftCore
 from voltx_core.translator.translator import Translator
 
-PYTHON, BOTH, ALONE = "Python only", "with the language", "the language alone"
 LOOP, TRUE, UNTRAINED = "RAR loop", "true solution frame (upper bound)", "untrained query frame"
 
 Judged = Callable[[Sequence[Problem], Sequence[str]], list[Verdict]]

@@ -7,6 +7,7 @@ Read from their tables: every row with ``suite``, ``language``, ``trained``, ``f
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from voltx_core.evaluation.trained_on import ALONE, BOTH, PYTHON
 from voltx_core.report.content import Card
 from voltx_core.report.formatting import interval, number, share
 from voltx_core.report.tables import Cell, Table
@@ -14,8 +15,6 @@ from voltx_core.report.tables import Cell, Table
 KEYS = ("suite", "language", "trained", "frame", "pass@1", "low", "high", "n")
 UPPER_BOUND = "upper bound"
 """Frames of which the answer is known are no way to answer."""
-PYTHON, BOTH, ALONE = "Python only", "with the language", "the language alone"
-"""How a model was trained, as 5.2 says it."""
 SAME_TASKS = "Python, same tasks"
 TRANSFER = (
     "pass@1 with 95 % intervals, the same tasks in every column, judged by each language's own "

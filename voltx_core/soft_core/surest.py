@@ -54,7 +54,7 @@ def answer(
         new.mean_log_probability > old.mean_log_probability
         for old, new in zip(before, after, strict=True)
     ]
-    moved = torch.tensor(better, device=query.slots.device)
+    moved = torch.tensor(better, dtype=torch.bool, device=query.slots.device)
     return Answer(
         trajectory=replace(trajectory, frame=choose(moved, trajectory.frame, query)),
         written=[

@@ -342,6 +342,7 @@ def _language_models(
     from voltx_core.baseline.objective import held_out_loss
     from voltx_core.data.jsonl import read_problems
 
+    run.stop.check()
     unseen = list(read_problems(run.inputs["problems"] / "validation.jsonl"))
     context = vinci.shape.context
     rows = pack(documents_of(unseen, translator.tokenizer, context + 1), context)
@@ -383,15 +384,25 @@ def _steps(
     from voltx_core.soft_core.soft_core import SoftCore
 
     config, core = run.config.benchmarks, SoftCore.load(run.inputs[FINAL], device=run.device)
-    given = [composed([p for exam in exams if not exam.published for p in exam.problems])]
-    if items := read_answers(run.inputs["problems"]).get("clrs"):
-        given.append(traced(spread(items, 10 * config.problems)))
-    seed = run.config.seed
-    rows = [
-        against_steps(g, core, translator, resamples=config.bootstrap, seed=seed) for g in given
-    ]
-    for each, row in zip(given, rows, strict=True):
-        report.metrics[f"iterations_vs_steps_{each.name}"] = row["Spearman"]
+    items = read_answers(run.inputs["problems"]).get("clrs", [])
+    rows = []
+    for given in (
+        composed([p for exam in exams if not exam.published for p in exam.problems]),
+        traced(spread(items, 10 * config.problems)),
+    ):
+        if not given.queries:
+            report.notes.append(f"Iterations against steps: there are no {given.title}.")
+            continue
+        row = against_steps(
+            given,
+            core,
+            translator,
+            resamples=config.bootstrap,
+            seed=run.config.seed,
+            poll=run.stop.check,
+        )
+        report.metrics[f"iterations_vs_steps_{given.name}"] = row["Spearman"]
+        rows.append(row)
     report.tables["RAR iterations against steps"] = rows
 
 

@@ -290,7 +290,8 @@ def _published(
     from voltx_core.data.jsonl import read_problems
     from voltx_core.evaluation.exams import spread
     from voltx_core.evaluation.requirements import unmet
-    from voltx_core.evaluation.transfer import BOTH, LOOP, score_row, solved
+    from voltx_core.evaluation.trained_on import BOTH
+    from voltx_core.evaluation.transfer import LOOP, score_row, solved
 
     path = run.inputs["problems"] / "exams" / f"{exam}-{language}.jsonl"
     if not path.exists():
@@ -302,6 +303,10 @@ def _published(
     needs = {(language, name) for p in everything for name in p.traits.get("requires", ())}
     missing = {package for _, package in unmet(needs, judge)}
     able = [p for p in everything if not missing & set(p.traits.get("requires", ()))]
+    if not able:
+        wanted = ", ".join(sorted(missing)) or "problems"
+        report.notes.append(f"{exam}-{language} not run: {wanted} are not here.")
+        return
     problems = spread(able, run.config.languages.evaluation_problems)
     frame = solved(core, speakers.both.encode([p.query for p in problems]))
     verdicts = judged(problems, [written.text for written in speakers.both.write(frame)])
