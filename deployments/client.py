@@ -1,8 +1,8 @@
 """The few questions that the command line asks the Prefect server."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from deployments.registration import PARENTS
@@ -10,6 +10,9 @@ from deployments.registration import PARENTS
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun, StateType
+
+HEARD_S = 90.0
+"""Workers of Prefect say twice a minute that they are there."""
 
 
 @contextmanager
@@ -85,6 +88,12 @@ def polls(client: "SyncPrefectClient", pool: str, since: datetime) -> bool:
         return False
     heard = [worker.last_heartbeat_time for worker in workers]
     return any(moment is not None and moment > since for moment in heard)
+
+
+def unserved(client: "SyncPrefectClient", names: Iterable[str]) -> list[str]:
+    """Which of these work pools no worker was heard of for a while: what goes there waits."""
+    since = datetime.now(UTC) - timedelta(seconds=HEARD_S)
+    return [name for name in names if not polls(client, name, since)]
 
 
 def missing_pools(client: "SyncPrefectClient", names: Sequence[str]) -> list[str]:
