@@ -1,6 +1,6 @@
 """The few questions that the command line asks the Prefect server."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -90,10 +90,11 @@ def polls(client: "SyncPrefectClient", pool: str, since: datetime) -> bool:
     return any(moment is not None and moment > since for moment in heard)
 
 
-def unserved(client: "SyncPrefectClient", names: Iterable[str]) -> list[str]:
-    """Which of these work pools no worker was heard of for a while: what goes there waits."""
+def unserved(client: "SyncPrefectClient", names: Sequence[str]) -> list[str]:
+    """Which of these work pools the server has, but no worker was heard of for a while."""
     since = datetime.now(UTC) - timedelta(seconds=HEARD_S)
-    return [name for name in names if not polls(client, name, since)]
+    missing = missing_pools(client, names)
+    return [name for name in names if name not in missing and not polls(client, name, since)]
 
 
 def missing_pools(client: "SyncPrefectClient", names: Sequence[str]) -> list[str]:
