@@ -1,8 +1,9 @@
 """Staying with a worker in the foreground: until it is asked to leave, or has been idle for long.
 
 A rented machine is paid for until it is destroyed, so whoever rents it wants an end: SIGTERM (the
-notice of a spot machine that is taken away) and idleness both let stages at work save, leave the
-pools, and return; what started this then destroys the machine.
+notice of a spot machine that is taken away), a terminal that hangs up (a dropped connection) and
+idleness all let stages at work save, leave the pools, and return; what started this then destroys
+the machine.
 """
 
 import contextlib
@@ -33,7 +34,7 @@ class Stay:
 
 
 class Bell:
-    """Rung by SIGTERM and SIGINT."""
+    """Rung by SIGTERM, SIGINT and SIGHUP."""
 
     def __init__(self) -> None:
         self.rung = False
@@ -44,9 +45,15 @@ class Bell:
 
 @contextlib.contextmanager
 def listening() -> Iterator[Bell]:
-    """Within, SIGTERM and SIGINT ring a bell instead of ending the process."""
+    """Within, SIGTERM, SIGINT and SIGHUP ring a bell instead of ending the process.
+
+    Under nohup, which ignores SIGHUP, a terminal that hangs up is no reason to leave.
+    """
     bell = Bell()
-    earlier = {wish: signal.signal(wish, bell.ring) for wish in (signal.SIGTERM, signal.SIGINT)}
+    wishes = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        wishes.append(signal.SIGHUP)
+    earlier = {wish: signal.signal(wish, bell.ring) for wish in wishes}
     try:
         yield bell
     finally:

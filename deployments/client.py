@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from deployments.registration import PARENTS
@@ -10,6 +10,9 @@ from deployments.registration import PARENTS
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun, StateType
+
+HEARD_S = 90.0
+"""Workers of Prefect say twice a minute that they are there."""
 
 
 @contextmanager
@@ -85,6 +88,13 @@ def polls(client: "SyncPrefectClient", pool: str, since: datetime) -> bool:
         return False
     heard = [worker.last_heartbeat_time for worker in workers]
     return any(moment is not None and moment > since for moment in heard)
+
+
+def unserved(client: "SyncPrefectClient", names: Sequence[str]) -> list[str]:
+    """Which of these work pools the server has, but no worker was heard of for a while."""
+    since = datetime.now(UTC) - timedelta(seconds=HEARD_S)
+    missing = missing_pools(client, names)
+    return [name for name in names if name not in missing and not polls(client, name, since)]
 
 
 def missing_pools(client: "SyncPrefectClient", names: Sequence[str]) -> list[str]:

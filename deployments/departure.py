@@ -57,7 +57,7 @@ def take_down(tell: Tell, *, environ: Mapping[str, str] = os.environ) -> list[st
                 stopped.append(f"run {name}")
                 _record_end(name, running.wanted, environ, tell)
         stopped += stop_services(home)
-        settings_file.remove(Path(running.wanted.project))
+        settings_file.remove(Path(running.wanted.project), home)
         (home / ENDING).unlink()
     return stopped
 

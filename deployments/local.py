@@ -1,6 +1,7 @@
 """Bringing the services of a project up."""
 
 import hashlib
+import http.client
 import os
 import subprocess
 import sys
@@ -112,7 +113,7 @@ def bring_up(
             if not found:
                 stop_services(home)
             raise
-        reachable = settings_file.write(Path(wanted.project), wanted.api_url)
+        reachable = settings_file.write(Path(wanted.project), wanted.api_url, home)
     return Up(running=running, started=not found, reachable=reachable)
 
 
@@ -244,22 +245,29 @@ def _await_server(home: Path, wanted: Wanted) -> bool:
 def admitted(api_url: str, environ: Mapping[str, str]) -> None:
     """Make sure that the server takes our password, or asks for none.
 
+    One that PREFECT_API_KEY opens is left to Prefect, which says itself what is wrong with a key.
+
     Raises:
-        ConfigError: It does not.
+        ConfigError: It does not, or does not answer as a server does.
     """
+    if environ.get("PREFECT_API_KEY"):
+        return
     request = urllib.request.Request(f"{api_url}/admin/version")
     if auth := environ.get(AUTH):
         request.add_header("Authorization", f"Basic {b64encode(auth.encode()).decode()}")
     try:
         urllib.request.urlopen(request, timeout=10).close()
-    except urllib.error.HTTPError as refusal:
-        if refusal.code != 401:
-            raise
-        what = "another one than" if environ.get(AUTH) else "one, and none is in"
+    except (OSError, http.client.HTTPException) as refusal:
+        if isinstance(refusal, urllib.error.HTTPError) and refusal.code == 401:
+            what = "another one than" if environ.get(AUTH) else "one, and none is in"
+            raise ConfigError(
+                f"The server at {api_url} asks for a password, {what} {AUTH}. Set it to what it "
+                "is on the machine of the graph."
+            ) from None
         raise ConfigError(
-            f"The server at {api_url} asks for a password, {what} {AUTH}. Set it to what it is "
-            "on the machine of the graph."
-        ) from None
+            f"The server at {api_url} does not say its version ({refusal}). Look whether it is a "
+            "Prefect server, whether something stands between it and this machine, and try again."
+        ) from refusal
 
 
 def _register(home: Path, wanted: Wanted, tell: Tell) -> None:

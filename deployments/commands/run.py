@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from deployments.local import Up
+    from voltx_core.stages.planning import Planned
 
 Force = Annotated[
     list[str],
@@ -82,17 +84,25 @@ def run(
     }
     if store is not None:
         os.environ["VOLTX_STORE"] = store
-    plan(config, Workspace.open().artifacts, stages=stages)  # refuses inputs that are not there
+    # Refuses inputs that are not there.
+    planned = plan(config, Workspace.open().artifacts, stages=stages)
 
-    from deployments.client import connect, start_run
+    from deployments.client import connect, start_run, unserved
     from deployments.local import bring_up
 
     out = console()
     services = bring_up(out.print)
     with connect(services.api_url) as client:
         started = start_run(client, "voltx/full", parameters)
+        waits = unserved(client, _elsewhere(services.running.wanted.pools, planned))
     out.print(f"Run     [bold]{started.name}[/], preset {preset}", soft_wrap=True)
     out.print(f"UI      {services.ui_url}/runs/flow-run/{started.id}\n", soft_wrap=True)
+    for pool in waits:
+        out.print(
+            f"[yellow]No worker serves {pool}[/]; stages that go there wait until one joins: "
+            f"[b]voltx worker --pool {pool.removeprefix('voltx-')} --server {services.ui_url}[/]\n",
+            soft_wrap=True,
+        )
     if not watch:
         _still_up(services, out)
         out.print("Next: [b]voltx status --watch[/]")
@@ -112,6 +122,16 @@ def run(
 
 def _keys(overrides: list[str]) -> list[str]:
     return [text.partition("=")[0].strip() for text in overrides]
+
+
+def _elsewhere(here: tuple[str, ...], planned: "Mapping[str, Planned]") -> list[str]:
+    """Pools that stages of a plan go to and that this machine, serving those here, does not."""
+    from deployments.pools import pool_of, served
+
+    if here == served("one"):
+        return []
+    wanted = {pool_of(p.spec.pool, "several") for p in planned.values() if p.state == "run"}
+    return sorted(wanted - set(here))
 
 
 def _watch(services: "Up", flow_run_id: Any, run_id: str, out: "Console") -> bool:

@@ -1,6 +1,8 @@
 """`voltx worker`: let this machine work for a graph elsewhere."""
 
+import contextlib
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,10 +10,10 @@ import typer
 from voltx_core.cli.options import console, explained
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from deployments.attendance import Bell
     from deployments.local import Up
+
+Tell = Callable[[str], None]
 
 Pools = Annotated[
     list[str],
@@ -33,7 +35,8 @@ Stays = Annotated[
     bool,
     typer.Option(
         "--stay",
-        help="Stay in the foreground; on SIGTERM or Ctrl-C let stages save, leave the pools, end.",
+        help="Stay in the foreground; on SIGTERM, Ctrl-C or when the terminal hangs up let stages "
+        "save, leave the pools, end.",
     ),
 ]
 Idle = Annotated[
@@ -92,31 +95,45 @@ def worker(
     serve = tuple(dict.fromkeys(named(pool) for pool in pools))
     if server is not None:
         os.environ["PREFECT_API_URL"] = f"{server.rstrip('/').removesuffix('/api')}/api"
-    out = console()
+    tell = _telling()
     with listening() as bell:
-        services = bring_up(out.print, serve=serve)
-        _joined(services, out)
-        if stay and not bell.rung:
-            _attend(services, bell, out, idle_minutes, usd_per_hour)
-        if stay or bell.rung:
-            for what in take_down(out.print):
-                out.print(f"Stopped {what}", soft_wrap=True)
-            return
-    out.print("Stop: [b]voltx down[/] saves the progress of stages at work and leaves")
+        services = bring_up(tell, serve=serve)
+        try:
+            _joined(services, tell)
+            if stay and not bell.rung:
+                _attend(services, bell, tell, idle_minutes, usd_per_hour)
+        finally:  # whoever started this destroys the machine next, whatever went wrong here
+            if stay or bell.rung:
+                for what in take_down(tell):
+                    tell(f"Stopped {what}")
+    if not (stay or bell.rung):
+        tell("Stop: [b]voltx down[/] saves the progress of stages at work and leaves")
 
 
-def _joined(services: "Up", out: "Console") -> None:
+def _telling() -> Tell:
+    """Prints; when the terminal is gone goes on in silence, since stages have to be saved then."""
+    out = console()
+
+    def tell(text: str) -> None:
+        # Rich ends the process by SystemExit where a pipe is closed.
+        with contextlib.suppress(OSError, SystemExit):
+            out.print(text, soft_wrap=True)
+
+    return tell
+
+
+def _joined(services: "Up", tell: Tell) -> None:
     wanted, done = services.running.wanted, "Joined" if services.started else "Had joined"
-    out.print(f"{done} {', '.join(wanted.pools)} of {wanted.api_url}", soft_wrap=True)
-    out.print(f"Results go to {wanted.store}", soft_wrap=True)
+    tell(f"{done} {', '.join(wanted.pools)} of {wanted.api_url}")
+    tell(f"Results go to {wanted.store}")
     for name, identity in services.running.alive().items():
-        out.print(f"Runs    {name} (pid {identity.pid}), log {services.log(name)}", soft_wrap=True)
+        tell(f"Runs    {name} (pid {identity.pid}), log {services.log(name)}")
 
 
 def _attend(
     services: "Up",
     bell: "Bell",
-    out: "Console",
+    tell: Tell,
     idle_minutes: float | None,
     usd_per_hour: float | None,
 ) -> None:
@@ -130,9 +147,7 @@ def _attend(
 
     wanted = services.running.wanted
     home, rates = Path(wanted.home), CostConfig().rates_usd_per_hour
-    out.print(
-        "Stays until SIGTERM" + (f" or {idle_minutes:g} idle minutes" if idle_minutes else "")
-    )
+    tell("Stays until SIGTERM" + (f" or {idle_minutes:g} idle minutes" if idle_minutes else ""))
     spent = attend(
         bell,
         busy=lambda: at_work(home),
@@ -144,9 +159,8 @@ def _attend(
         price = max(rates[pool.removeprefix("voltx-")] for pool in wanted.pools)
     total, idle = spent.cost_usd(price)
     why = {"asked": "asked to", "idle": "nothing to do", "down": "its services were taken down"}
-    out.print(
+    tell(
         f"Leaving: {why[spent.end]}. Here for {duration(spent.up_s)}, at work for "
         f"{duration(spent.busy_s)}: {money(total)} at {money(price)} an hour, {money(idle)} of it "
-        "idle.",
-        soft_wrap=True,
+        "idle."
     )

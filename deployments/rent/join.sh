@@ -6,9 +6,10 @@
 #   VOLTX_DESTROY='vastai destroy instance 123456' \
 #     deployments/rent/join.sh gpu
 #
-# Installs voltx, checks the machine against the criteria of the pool, joins it, and ends on SIGTERM
-# or after VOLTX_IDLE_MINUTES (20) without work; stages at work save first. However it ends, it
-# gives the machine back by give_back.sh. VOLTX_DESTROY=autodown leaves that to SkyPilot.
+# Installs voltx, checks the machine against the criteria of the pool, joins it, and ends on SIGTERM,
+# when its terminal hangs up (unless under nohup), or after VOLTX_IDLE_MINUTES (20) without work;
+# stages at work save first. However it ends, it gives the machine back by give_back.sh.
+# VOLTX_DESTROY=autodown leaves that to SkyPilot.
 # VOLTX_DRY_RUN=1 says what would be done, and does nothing.
 set -euo pipefail
 
@@ -22,6 +23,18 @@ root=$(cd "$here/../.." && pwd)
 voltx=${VOLTX_BIN:-$root/.venv/bin}/voltx
 worker=
 
+# Needed only at the end, when it would be too late to find out. By a shell, as it will be carried out.
+destroys=$VOLTX_DESTROY
+while [[ $destroys =~ ^[A-Za-z_]+=[^[:space:]]*[[:space:]]+(.*) ]]; do # variables before it
+  destroys=${BASH_REMATCH[1]}
+done
+destroys=${destroys%%[[:space:]]*}
+if [[ $VOLTX_DESTROY != autodown ]] && ! bash -c "command -v $destroys" >/dev/null 2>&1; then
+  echo "VOLTX_DESTROY begins with $destroys, which is no command on this machine: it could not be" \
+    "given back and would be paid for ever. Install it, then try again." >&2
+  exit 69
+fi
+
 run() {
   if [[ -n ${VOLTX_DRY_RUN:-} ]]; then
     printf 'would run: %s\n' "$*"
@@ -34,6 +47,7 @@ run() {
 leave() {
   local code=$?
   trap - EXIT
+  trap '' TERM INT HUP
   if [[ $VOLTX_DESTROY != autodown ]]; then
     run "$here/give_back.sh" || code=$?
   fi
@@ -50,7 +64,7 @@ pass_on() {
 }
 
 trap leave EXIT
-trap pass_on TERM INT
+trap pass_on TERM INT HUP
 
 cd "$root"
 if [[ -z ${VOLTX_BIN:-} ]]; then

@@ -61,10 +61,20 @@ def test_the_account_counts_idle_hours() -> None:
     assert Stay("idle", up_s=7200, busy_s=3600).cost_usd(2.5) == (5.0, 2.5)
 
 
-@pytest.mark.parametrize("wish", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("wish", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_rings_instead_of_ending_the_process(wish: signal.Signals) -> None:
     before = signal.getsignal(wish)
     with listening() as bell:
         os.kill(os.getpid(), wish)
         assert bell.rung
     assert signal.getsignal(wish) is before
+
+
+def test_under_nohup_a_terminal_that_hangs_up_is_no_reason_to_leave() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with listening() as bell:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not bell.rung
+    finally:
+        signal.signal(signal.SIGHUP, before)

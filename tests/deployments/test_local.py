@@ -3,6 +3,7 @@
 import base64
 import http.server
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,6 +106,33 @@ def test_a_server_that_asks_for_a_password_is_not_joined_without_it(
     with pytest.raises(ConfigError, match=said):
         admitted(guarded, given)
     admitted(guarded, {"PREFECT_API_AUTH_STRING": "voltx:right"})
+
+
+def test_a_server_that_a_key_of_prefect_opens_is_not_asked_for_a_password(guarded: str) -> None:
+    admitted(guarded, {"PREFECT_API_KEY": "pnu_key"})
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 503 Overloaded\r\n\r\n", b"SSH-2.0-x\r\n", b""])
+def test_what_does_not_answer_as_a_server_is_named(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/api"
+        with pytest.raises(ConfigError, match=f"The server at {address} does not say its version"):
+            admitted(address, {})
+        thread.join()
+
+
+def test_a_server_that_nobody_runs_is_named() -> None:
+    with pytest.raises(ConfigError, match="does not say its version"):
+        admitted("http://127.0.0.1:9/api", {})
 
 
 def test_the_password_reaches_server_and_workers_and_no_file(

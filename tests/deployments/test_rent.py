@@ -4,12 +4,16 @@ The scripts run as they are, with a `voltx` that only writes down how it was cal
 that create and remove a file in place of a machine.
 """
 
+import http.server
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,12 +92,23 @@ def test_a_task_file_asks_for_what_the_criteria_say(pool: str) -> None:
     wanted, asked = CRITERIA[pool], task(pool)["resources"]
     assert asked["cpus"] == f"{wanted.cores}+"
     assert asked["memory"] == f"{wanted.memory_gib}+"
-    assert asked["disk_size"] == wanted.disk_gib
+    assert asked["disk_size"] == wanted.rented_disk_gib
+    # Room for a system, CUDA and the environment, none of which `voltx doctor` counts as free.
+    assert asked["disk_size"] >= 1.5 * wanted.disk_gib
+    assert f"disk_space>={asked['disk_size']}" in wanted.query()
     assert asked["max_hourly_cost"] == wanted.usd_per_hour
     for name, count in asked.get("accelerators", {}).items():
         assert count == wanted.gpus
         assert VRAM_GIB[name] >= wanted.vram_gib
     assert bool(asked.get("accelerators")) == bool(wanted.gpus)
+
+
+@pytest.mark.parametrize("pool", CRITERIA)
+def test_a_task_file_takes_along_what_opens_the_server_and_the_store(pool: str) -> None:
+    secrets = ["PREFECT_API_AUTH_STRING", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+    assert list(task(pool)["secrets"]) == secrets
+    head = (RENT / f"{pool}.yaml").read_text().partition("\nname:")[0]
+    assert all(f"--secret {name}" in head for name in secrets)
 
 
 def test_what_a_plan_counts_with_is_what_may_be_paid() -> None:
@@ -117,7 +132,7 @@ class Rented:
         self.machine.touch()
         (folder / "bin").mkdir()
         self.environ = {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{folder}/bin{os.pathsep}{os.environ['PATH']}",
             "HOME": str(folder),
             "VOLTX_BIN": str(folder / "bin"),
             "VOLTX_SERVER": "http://10.0.0.1:4200",
@@ -130,14 +145,19 @@ class Rented:
         }
         self.behave()
 
+    def command(self, name: str, script: str) -> None:
+        """A command on the machine."""
+        path = self.folder / "bin" / name
+        path.write_text(f"#!/bin/bash\n{script}\n")
+        path.chmod(0o755)
+
     def behave(self, doctor: str = "exit 0", worker: str = "exit 0") -> None:
         """What the commands of `voltx` do."""
-        voltx = self.folder / "bin" / "voltx"
-        voltx.write_text(
-            f'#!/bin/bash\necho "$*" >> {self.folder}/called\n'
-            f'case "$1" in doctor) {doctor};; worker) {worker};; esac\n'
+        self.command(
+            "voltx",
+            f'echo "$*" >> {self.folder}/called\n'
+            f'case "$1" in doctor) {doctor};; worker) {worker};; esac',
         )
-        voltx.chmod(0o755)
 
     def run(
         self, script: str, *arguments: str, **changes: str
@@ -149,6 +169,22 @@ class Rented:
             text=True,
             timeout=60,
         )
+
+    def start(self, script: str, *arguments: str, **changes: str) -> "subprocess.Popen[str]":
+        """In a session of its own, as from a terminal."""
+        return subprocess.Popen(
+            [RENT / script, *arguments],
+            env={**self.environ, **changes},
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def await_file(self, name: str) -> None:
+        deadline = time.monotonic() + 20
+        while not (self.folder / name).exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
     def called(self) -> list[str]:
         log = self.folder / "called"
@@ -185,21 +221,123 @@ def test_a_worker_that_fails_gives_the_machine_back_too(rented: Rented) -> None:
     assert not rented.machine.exists()
 
 
-def test_a_notice_reaches_the_worker_which_saves_before_the_machine_goes(rented: Rented) -> None:
+@pytest.mark.parametrize("notice", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_notice_reaches_the_worker_which_saves_before_the_machine_goes(
+    rented: Rented, notice: signal.Signals
+) -> None:
     saves = f"trap 'sleep 1; echo saved >> {rented.folder}/called; exit 0' TERM; touch {{}}; "
     ready = rented.folder / "ready"
     rented.behave(worker=saves.format(ready) + "while true; do sleep 0.1; done")
-    process = subprocess.Popen(
-        [RENT / "join.sh", "gpu"], env=rented.environ, stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 20
-    while not ready.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
+    process = rented.start("join.sh", "gpu")
+    rented.await_file("ready")
+    process.send_signal(notice)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 0, said
     assert rented.called()[-1] == "saved"
+    assert not rented.machine.exists()
+
+
+def test_whoever_is_impatient_still_learns_that_the_machine_stays(rented: Rented) -> None:
+    destroys = f"touch {rented.folder}/tried; exit 9"
+    process = rented.start("give_back.sh", VOLTX_DESTROY=destroys)
+    rented.await_file("tried")
+    for wish in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        os.killpg(process.pid, wish)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 70
+    assert "IS STILL THERE AND IS BEING PAID FOR" in said
+
+
+@pytest.fixture
+def letters() -> Iterator[tuple[str, list[bytes]]]:
+    """Address of a web server, and what was posted there."""
+    received: list[bytes] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(self.rfile.read(int(self.headers["content-length"])))
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", received
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_every_address_that_is_listed_is_told_and_no_key_is_shown(
+    rented: Rented, letters: tuple[str, list[bytes]]
+) -> None:
+    url, received = letters
+    rented.command("hostname", r"""echo 'a"strange\host'""")
+    done = rented.run(
+        "give_back.sh",
+        VOLTX_DESTROY="false --api-key hidden",
+        VOLTX_NOTIFY=f"sendgrid-email/me, {url}/one?hush,http://127.0.0.1:9/silent,{url}/two",
+        NO_PROXY="127.0.0.1",
+    )
+    assert done.returncode == 70
+    texts = [json.loads(letter)["text"] for letter in received]
+    assert len(texts) == 2
+    assert all(text.startswith("THE MACHINE astrangehost IS STILL THERE") for text in texts)
+    assert "Only Prefect can tell sendgrid-email/me" in done.stderr
+    assert done.stderr.count("An address of VOLTX_NOTIFY could not be reached") == 1
+    assert "hidden" not in done.stderr + done.stdout + str(received)
+    assert "hush" not in done.stderr + done.stdout
+
+
+def documented_check() -> str:
+    """The VOLTX_IS_GONE that the head of the script has for vast.ai."""
+    head = (RENT / "give_back.sh").read_text().replace("\n#  ", "\n")
+    return head.partition("VOLTX_IS_GONE='")[2].partition("' \\")[0]
+
+
+@pytest.mark.parametrize(
+    ("vastai", "gone"),
+    [
+        ("exit 127", False),
+        ("echo no connection; exit 1", False),
+        ("echo failed with error 401: invalid user key", False),  # and exit code 0
+        ("""echo '[{"id": 123456, "machine_id": 7}]'""", False),
+        ("""echo '[{"id": 1234567}, {"machine_id": 123456}]'""", True),
+        ("echo '[]'", True),
+    ],
+)
+def test_only_a_list_without_the_machine_says_that_it_is_gone(
+    rented: Rented, vastai: str, gone: bool
+) -> None:
+    rented.command("vastai", f'[[ "$*" == "show instances --raw" ]] && {{ {vastai}; }}')
+    done = rented.run(
+        "give_back.sh", VOLTX_DESTROY="true", VOLTX_IS_GONE=documented_check(), VOLTX_TRIES="1"
+    )
+    assert done.returncode == (0 if gone else 70), done.stderr
+    assert ("The machine is gone." in done.stderr) == gone
+
+
+@pytest.mark.parametrize(
+    ("destroys", "named"),
+    [("vastai-of-nobody destroy 1", "vastai-of-nobody"), ("KEY=hidden no-such destroy", "no-such")],
+)
+def test_a_machine_that_could_not_be_given_back_is_not_set_up(
+    rented: Rented, destroys: str, named: str
+) -> None:
+    done = rented.run("join.sh", "gpu", VOLTX_DESTROY=destroys)
+    assert done.returncode == 69
+    assert f"VOLTX_DESTROY begins with {named}, which is no command on this machine" in done.stderr
+    assert "hidden" not in done.stderr
+    assert rented.called() == []
+
+
+@pytest.mark.parametrize("before", ["KEY=hidden ", '"$HOME"/bin/', ""])
+def test_what_destroys_may_be_any_command_of_a_shell(rented: Rented, before: str) -> None:
+    rented.command("destroys", f"rm {rented.machine}")
+    assert rented.run("join.sh", "gpu", VOLTX_DESTROY=f"{before}destroys it").returncode == 0
     assert not rented.machine.exists()
 
 

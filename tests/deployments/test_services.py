@@ -1,9 +1,11 @@
 """What is wanted and what runs, in the files of a home; the settings file of the project."""
 
+import os
 import socket
 from pathlib import Path
 
 from deployments import settings_file
+from deployments.processes import Identity
 from deployments.services import (
     PREFERRED_PORT,
     Running,
@@ -13,6 +15,7 @@ from deployments.services import (
     home_folder,
     passed_on,
     store_url,
+    write_json,
 )
 
 
@@ -82,17 +85,39 @@ def test_another_port_is_taken_when_the_usual_one_is_not_free() -> None:
 
 
 def test_the_settings_file_comes_and_goes(tmp_path: Path) -> None:
-    assert settings_file.write(tmp_path, "http://127.0.0.1:4321/api")
+    home = tmp_path / ".voltx"
+    assert settings_file.write(tmp_path, "http://127.0.0.1:4321/api", home)
     assert 'url = "http://127.0.0.1:4321/api"' in (tmp_path / "prefect.toml").read_text()
-    assert settings_file.write(tmp_path, "http://127.0.0.1:5/api")
-    assert settings_file.remove(tmp_path)
+    assert settings_file.write(tmp_path, "http://127.0.0.1:5/api", home)
+    assert settings_file.remove(tmp_path, home)
     assert not (tmp_path / "prefect.toml").exists()
-    assert not settings_file.remove(tmp_path)
+    assert not settings_file.remove(tmp_path, home)
+
+
+def test_the_settings_file_of_other_services_in_the_folder_stays_while_they_are_up(
+    tmp_path: Path,
+) -> None:
+    url, server, worker = "http://127.0.0.1:4321/api", tmp_path / ".voltx", tmp_path / "worker"
+    wanted(tmp_path).save()
+    me = Identity.of(os.getpid())
+    assert me is not None
+    up = {"supervisor": me.record(), "services": {}, "early_ends": {}}
+    write_json(server / "up.json", up)
+
+    assert settings_file.write(tmp_path, url, server)
+    assert settings_file.write(tmp_path, url, worker)
+    assert not settings_file.remove(tmp_path, worker)
+    assert url in (tmp_path / "prefect.toml").read_text()
+    assert not settings_file.write(tmp_path, "http://127.0.0.1:5/api", worker)
+
+    (server / "up.json").unlink()  # it was killed
+    assert settings_file.write(tmp_path, url, worker)
+    assert settings_file.remove(tmp_path, worker)
 
 
 def test_a_settings_file_of_the_user_is_left_alone(tmp_path: Path) -> None:
     own = tmp_path / "prefect.toml"
     own.write_text('[api]\nurl = "https://mine"\n')
-    assert not settings_file.write(tmp_path, "http://127.0.0.1:4321/api")
-    assert not settings_file.remove(tmp_path)
+    assert not settings_file.write(tmp_path, "http://127.0.0.1:4321/api", tmp_path / ".voltx")
+    assert not settings_file.remove(tmp_path, tmp_path / ".voltx")
     assert "https://mine" in own.read_text()

@@ -113,7 +113,7 @@ def test_the_table_of_criteria_is_the_one_that_is_checked() -> None:
         stated = {name: cells.split(" | ")[column] for name, cells in rows.items() if "|" in cells}
         assert stated["cores"] == str(wanted.cores)
         assert stated["memory, GiB"] == str(wanted.memory_gib)
-        assert stated["disk, GiB"] == str(wanted.disk_gib)
+        assert stated["free disk, GiB"] == str(wanted.disk_gib)
         assert stated["reliability"] == f"{wanted.reliability:g}"
         assert stated["most USD an hour"] == f"{wanted.usd_per_hour:g}"
         assert stated["GPUs"] == (str(wanted.gpus) if wanted.gpus else "–")

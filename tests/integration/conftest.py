@@ -77,12 +77,15 @@ class Room:
 
 
 class Switch:
-    """A switch, itself in a namespace of its own; the tests are plugged in at ``here``."""
+    """A switch, itself in a namespace of its own; the tests are plugged in at ``here``.
 
-    SUBNET = "10.213.7"
+    Names and subnet come from the pid: several sessions of tests may run on one host.
+    """
 
     def __init__(self) -> None:
-        self.here = f"{self.SUBNET}.1"
+        high, low = divmod(os.getpid(), 256)
+        self._subnet = f"10.{128 + high % 128}.{low}"
+        self.here = f"{self._subnet}.1"
         self._name, self._cable = f"voltx-{os.getpid()}", f"vx{os.getpid()}"
         self._rooms: list[Room] = []
 
@@ -104,7 +107,7 @@ class Switch:
     def room(self) -> Room:
         """Another namespace, plugged in."""
         number = len(self._rooms) + 2
-        room = Room(f"{self._name}-{number}", f"{self.SUBNET}.{number}")
+        room = Room(f"{self._name}-{number}", f"{self._subnet}.{number}")
         self._rooms.append(room)
         port = self._port(room)
         peer = ("peer", "name", "eth", "netns", room.name)
@@ -133,7 +136,7 @@ class Switch:
     @property
     def addresses(self) -> str:
         """All that it may give out, as NO_PROXY lists them."""
-        return ",".join([*(f"{self.SUBNET}.{n}" for n in range(1, 10)), "127.0.0.1", "localhost"])
+        return ",".join([*(f"{self._subnet}.{n}" for n in range(1, 10)), "127.0.0.1", "localhost"])
 
     def _port(self, room: Room) -> str:
         return f"port{room.address.rpartition('.')[2]}"

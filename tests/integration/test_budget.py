@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +10,19 @@ from typing import Any
 
 import pytest
 
+import voltx_core
 from deployments.aside import Aside, aside
 from voltx_core.errors import StageError
 
 pytestmark = pytest.mark.integration
 
 LONG = {"translator.steps": 300, "checkpoint.interval_s": 1.0}
+STEP = "            rows = rows_of_step("
+WAIT = """\
+            import os
+            while step and os.path.exists({gate!r}) and not run.stop:
+                time.sleep(0.05)
+"""
 DOLLAR_A_SECOND = {f"cost.rates_usd_per_hour.{kind}": 3600.0 for kind in ("cpu", "gpu")}
 
 
@@ -41,6 +49,18 @@ def letters() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     server.server_close()
 
 
+def waiting(folder: Path, gate: Path) -> str:
+    """A PYTHONPATH with the library, but training waits after a step while ``gate`` exists.
+
+    However fast the machine is, the budget is then spent in the middle of training.
+    """
+    shutil.copytree(Path(voltx_core.__path__[0]), folder / "voltx_core")
+    loop = folder / "voltx_core" / "training" / "loop.py"
+    assert loop.read_text().count(STEP) == 1
+    loop.write_text(loop.read_text().replace(STEP, WAIT.format(gate=str(gate)) + STEP))
+    return str(folder)
+
+
 def make_block(project: Aside, url: str) -> None:
     """A notification block of Prefect, as the UI makes one."""
     from prefect.blocks.notifications import CustomWebhookNotificationBlock
@@ -56,14 +76,17 @@ def test_a_spent_budget_stops_the_run_after_a_save_and_the_next_run_goes_on(
 ) -> None:
     url, received = letters
     listed = f"{url}/direct,custom-webhook/told"
-    with aside(folder=tmp_path, VOLTX_NOTIFY=listed) as project:
+    gate = tmp_path / "gate"
+    library = waiting(tmp_path / "library", gate)
+    with aside(folder=tmp_path, VOLTX_NOTIFY=listed, PYTHONPATH=library) as project:
         make_block(project, f"{url}/block")
         first, _ = project.start(until="data")
         project.complete(first, timeout_s=200)
 
-        limited = {**LONG, **DOLLAR_A_SECOND, "cost.budget_usd": 6.0}
+        gate.touch()
+        limited = {**LONG, **DOLLAR_A_SECOND, "cost.budget_usd": 20.0}
         flow_run, run_id = project.start(until="translator", overrides=limited)
-        with pytest.raises(StageError, match=r"cost\.budget_usd is \$6\.00"):
+        with pytest.raises(StageError, match=r"cost\.budget_usd is \$20\.00"):
             project.complete(flow_run, timeout_s=300)
 
         artifacts = project.workspace.artifacts
@@ -72,9 +95,10 @@ def test_a_spent_budget_stops_the_run_after_a_save_and_the_next_run_goes_on(
         saved = artifacts.progress_steps("translator", record["fingerprint"])
         print(outcome["state"], outcome["why"], f"checkpoints in the store: {saved}", sep="\n")
         assert outcome["state"] == record["state"] == "stopped"
-        assert "and cost.budget_usd is $6.00. Progress is saved." in outcome["why"]
+        assert "and cost.budget_usd is $20.00. Progress is saved." in outcome["why"]
         assert saved
 
+        gate.unlink()
         again, _ = project.start(until="translator", overrides=LONG)
         project.complete(again, timeout_s=300)
         log = (project.home / "logs" / "worker.log").read_text()

@@ -60,12 +60,13 @@ def test_a_worker_that_is_asked_to_leave_saves_and_another_one_that_idles_ends(
         assert "Other code" not in workers[0].said()
 
         register(server.services.api_url, "several", "the digest of other code")
-        workers.append(Worker(server, "second", "--idle-minutes", "0.4", "--usd-per-hour", "9"))
+        # Long enough that it is not gone before the run is handed to it, however slow this is.
+        workers.append(Worker(server, "second", "--idle-minutes", "2", "--usd-per-hour", "9"))
         assert server.end(flow_run, timeout_s=200)["state"] == "completed"
         record = server.record(run_id, "data")
         assert record["pid"] != pid
         assert len(record["earlier"]) == 1
-        assert workers[1].process.wait(60) == 0, workers[1].said()
+        assert workers[1].process.wait(240) == 0, workers[1].said()
         assert "Leaving: nothing to do" in workers[1].said()
         assert "Other code than the server's is installed here." in workers[1].said()
         assert "at $9.00 an hour" in workers[1].said()

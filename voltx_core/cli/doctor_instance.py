@@ -70,19 +70,20 @@ def compare(pool: str, wanted: Criteria, found: Found) -> Iterator[Check]:
 
 
 def look() -> Found:
-    """Measure this machine."""
+    """Measure this machine, or the part of it that a container may use."""
     import os
 
     import psutil
 
+    from voltx_core.cli import cgroup
     from voltx_core.stages.workspace import DEFAULT_HOME
 
     home = Path(os.environ.get("VOLTX_HOME", DEFAULT_HOME)).absolute()
     there = next(folder for folder in (home, *home.parents) if folder.exists())
     vram, cuda = _gpus()
     return Found(
-        cores=len(os.sched_getaffinity(0)),
-        memory_gib=psutil.virtual_memory().total / 2**30,
+        cores=int(min(len(os.sched_getaffinity(0)), cgroup.cores())),
+        memory_gib=min(psutil.virtual_memory().total / 2**30, cgroup.memory_gib()),
         disk_gib=shutil.disk_usage(there).free / 2**30,
         vram_gib=vram,
         cuda=cuda,

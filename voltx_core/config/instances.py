@@ -6,6 +6,9 @@ deployments/rent ask for them.
 
 from dataclasses import dataclass
 
+DISK_ROOM = 1.5
+"""Disk to rent over the disk that has to be free: a system, CUDA and the environment come first."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criteria:
@@ -14,6 +17,7 @@ class Criteria:
     cores: int
     memory_gib: int
     disk_gib: int
+    """Free, once everything is installed."""
     gpus: int = 0
     vram_gib: int = 0
     """Of each GPU."""
@@ -22,6 +26,11 @@ class Criteria:
     reliability: float
     """Share of time that its host was up, as the offer states it."""
     usd_per_hour: float
+
+    @property
+    def rented_disk_gib(self) -> int:
+        """Disk to ask for, so that enough of it is free in the end."""
+        return round(DISK_ROOM * self.disk_gib)
 
     def query(self) -> str:
         """The criteria as a search for offers on vast.ai."""
@@ -32,7 +41,7 @@ class Criteria:
         )
         return (
             f"{gpu}cpu_cores_effective>={self.cores} cpu_ram>={self.memory_gib} "
-            f"disk_space>={self.disk_gib} reliability>{self.reliability:g} "
+            f"disk_space>={self.rented_disk_gib} reliability>{self.reliability:g} "
             f"dph<={self.usd_per_hour:g}"
         )
 
