@@ -25,7 +25,8 @@ def conclude(run: Run, *stages: Waits) -> None:
     """Wait for the stages, write the report whatever happened, and judge the run.
 
     Raises:
-        StageError: Stages failed; names them and those that could not start for them.
+        StageError: Stages failed, which it names with those that could not start for them, or
+            the report did.
         BudgetError: The budget was spent, and nothing else kept the run from completing.
     """
     futures = list(dict.fromkeys(future for waits in stages for future in waits))
@@ -48,12 +49,13 @@ def conclude(run: Run, *stages: Waits) -> None:
         written = report.with_options(task_run_name="report")(run, return_state=True)
     place = written.result() if written is not None and written.is_completed() else None
     outcome |= {"finished_at": _now(), "report": place}
+    if written is not None and place is None and not mistake:
+        mistake = f"The stages have finished, but not the report: {reason(written)}"
+        outcome |= {"state": "failed", "why": mistake}
     insistently(lambda: artifacts.put_json(key, outcome))
     notify(run.run_id, outcome)
     if mistake:
         raise BudgetError(mistake) if stopped else StageError(mistake)
-    if written is not None:
-        written.result()  # a report that could not be written is a failure of the run
 
 
 @task(name="report", cache_policy=NO_CACHE, persist_result=False)

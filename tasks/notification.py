@@ -9,6 +9,7 @@ variable is read from the environment, since an address may be a secret, and is 
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,7 +36,8 @@ def notify(
         try:
             if "://" in place:
                 content = {"text": text(subject, outcome), "run": run_id, "state": outcome["state"]}
-                httpx.post(place, json=content, timeout=ANSWER_S).raise_for_status()
+                with _unlogged():
+                    httpx.post(place, json=content, timeout=ANSWER_S).raise_for_status()
             else:
                 _by_block(place, subject, text(subject, outcome))
         except Exception as error:  # whatever a receiver does, the run has ended as it has
@@ -58,6 +60,18 @@ def text(subject: str, outcome: Mapping[str, Any]) -> str:
 def named(place: str) -> str:
     """A receiver as a log may name it: of an address the host, since the rest may be a secret."""
     return urlsplit(place).hostname or "?" if "://" in place else place
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Within, httpx does not log whole addresses, as it does at INFO."""
+    talker = logging.getLogger("httpx")
+    before = talker.level
+    talker.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        talker.setLevel(before)
 
 
 def _by_block(slug: str, subject: str, body: str) -> None:

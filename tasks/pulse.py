@@ -22,6 +22,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 from voltx_core.errors import StoreError
+from voltx_core.stages.machine import boot
 from voltx_core.store import ArtifactStore
 
 logger = logging.getLogger("voltx_core.pulse")
@@ -177,12 +178,7 @@ class Listener:
 @cache
 def _machine() -> str:
     """What a pid means something in: this boot of this machine, this pid namespace."""
-    return f"{_boot()} {os.readlink('/proc/self/ns/pid')}"
-
-
-@cache
-def _boot() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot()} {os.readlink('/proc/self/ns/pid')}"
 
 
 def started(pid: int) -> str | None:
@@ -195,4 +191,4 @@ def started(pid: int) -> str | None:
     except OSError:
         return None
     fields = stat.rpartition(")")[2].split()  # from the third on: the name may hold anything
-    return None if fields[0] in "ZX" else f"{_boot()}/{fields[19]}"
+    return None if fields[0] in "ZX" else f"{boot()}/{fields[19]}"

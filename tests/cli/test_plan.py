@@ -116,6 +116,34 @@ def test_the_bill_names_time_money_disk_and_whether_the_budget_will_do(invoke, m
 
 
 @pytest.mark.usefixtures("committed")
+def test_a_machine_for_each_stage_costs_what_all_of_them_cost_together(invoke):
+    prices = ("cpu=3600", "gpu=36000", "multi-gpu=360000")
+    words = [*SET, "--set", "safety.steps=40"]
+    words += [w for price in prices for w in ("--set", f"cost.rates_usd_per_hour.{price}")]
+    found = rows(invoke(plan, *words, "--json")).values()
+    assert len([row for row in found if row["estimated_s"]]) > 1
+    dollars = {"cpu": 1, "gpu": 10, "multi-gpu": 100}
+    expected = sum(row["estimated_s"] * dollars[row["pool"]] for row in found)
+    said = re.search(r"A machine for each +[^,]+, \$([\d.,]+), along", invoke(plan, *words).stdout)
+    assert said is not None
+    assert float(said[1].replace(",", "")) == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.usefixtures("committed")
+def test_a_result_of_another_kind_of_device_is_no_measure_of_this_one(invoke, monkeypatch):
+    words = (*SET, "--set", "safety.steps=40", "--json")
+    monkeypatch.setattr(estimates, "_crowding", lambda: 1.0)
+    press = rows(invoke(plan, *words))["press"]
+    assert press["estimated_high_s"] / press["estimated_low_s"] < estimates.UNLIKE
+    monkeypatch.setattr(estimates, "kind", lambda: "gpu")
+    press = rows(invoke(plan, *words))["press"]
+    assert "on cpu, where this would be on cuda" in press["estimate_basis"]
+    assert press["estimated_low_s"] == pytest.approx(press["estimated_s"] / estimates.UNLIKE)
+    at_price_of_cpu = press["estimated_s"] / 3600 * 0.35
+    assert press["estimated_cost_usd"] == pytest.approx(at_price_of_cpu)
+
+
+@pytest.mark.usefixtures("committed")
 def test_a_narrow_terminal_keeps_the_reasons_and_says_where_the_rest_is(invoke, monkeypatch):
     wide = invoke(plan, *SET, "--set", "safety.steps=40").stdout
     monkeypatch.setenv("COLUMNS", "80")

@@ -54,5 +54,10 @@ def test_the_drawing_shows_when_and_where():
     assert "worker-b: 1 stages, at work 20 s of 50 s" in lines
 
 
+def test_a_stage_of_another_version_is_drawn_by_its_name():
+    run = {"records": {"distillation": RUN["records"]["data"]}}
+    assert "? distillation" in render(run, TITLES)
+
+
 def test_a_run_that_has_not_worked_says_so():
     assert render({"records": {"data": None}}, TITLES) == "No stage of this run has worked yet.\n"

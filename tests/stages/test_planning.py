@@ -2,7 +2,7 @@ import pytest
 
 from voltx_core.config import resolve
 from voltx_core.errors import ConfigError
-from voltx_core.stages import estimates, graph
+from voltx_core.stages import estimates, graph, lifecycle
 from voltx_core.stages.estimates import estimate
 from voltx_core.stages.fingerprint import fingerprint, settings
 from voltx_core.stages.lifecycle import execute
@@ -146,16 +146,28 @@ def test_a_damaged_manifest_is_an_error_that_names_it(workspace):
 
 def test_an_estimate_is_what_the_same_stage_took_scaled_by_its_steps(workspace, monkeypatch):
     monkeypatch.setattr(estimates, "kind", lambda: "gpu")
-    config = tiny()
+    config = tiny(compute__device="cpu")
     run_all(config, workspace)
     took = execute("press", config, workspace, run_id="r2").report["timings_s"]["total"]
-    longer = tiny(safety__steps=60)
+    longer = tiny(safety__steps=60, compute__device="cpu")
     expected = estimate(plan(longer, workspace.artifacts)["press"], longer, workspace)
     assert expected.seconds == pytest.approx(3 * took)
     assert expected.cost_usd == pytest.approx(3 * took / 3600 * 2.5)
     assert expected.low_s < expected.seconds < expected.high_s
     assert expected.size > 0
     assert "times 3 for its size" in expected.basis
+
+
+def test_a_result_of_the_same_device_goes_before_a_nearer_one_of_another(workspace, monkeypatch):
+    config = tiny(compute__device="cpu")
+    run_all(config, workspace)
+    with monkeypatch.context() as patched:
+        patched.setattr(lifecycle, "describe", lambda *_: {"device": "cuda"})
+        run_all(tiny(safety__steps=60, compute__device="cpu"), workspace)
+    nearly = tiny(safety__steps=61, compute__device="cpu")
+    expected = estimate(plan(nearly, workspace.artifacts)["press"], nearly, workspace)
+    assert "times 3" in expected.basis  # of 20 steps here, not of 60 there
+    assert "cuda" not in expected.basis
 
 
 def test_another_size_or_no_history_gives_no_estimate(workspace):

@@ -1,16 +1,19 @@
 """What a run costs, and what happens when its budget is spent."""
 
+import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from voltx_core.config import resolve
 from voltx_core.errors import BudgetError
-from voltx_core.stages import graph
+from voltx_core.stages import graph, spending
+from voltx_core.stages.contract import StopFlag
 from voltx_core.stages.lifecycle import execute
 from voltx_core.stages.planning import plan
 from voltx_core.stages.runs import RunRecord
-from voltx_core.stages.spending import Spell, account, spells
+from voltx_core.stages.spending import SILENCE_S, Meter, Spell, account, spells
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 RATES = {"cpu": 0.35, "gpu": 2.5, "multi-gpu": 16.0}
@@ -56,8 +59,26 @@ def test_attempts_count_until_their_last_sign_of_life_and_reuse_does_not():
             "taste": None,
         }
     }
-    found = spells(run, now=NOON + timedelta(minutes=50))
-    assert [(s.host, (s.end - s.start).total_seconds()) for s in found] == [("a", 600), ("b", 1800)]
+    now = NOON + timedelta(minutes=20, seconds=40)
+    found = spells(run, now=now)
+    assert [(s.host, (s.end - s.start).total_seconds()) for s in found] == [("a", 600), ("b", 40)]
+
+
+def test_an_attempt_that_died_does_not_cost_until_now():
+    """Its record still says running: nobody was there to write anything else."""
+    at = [(NOON + timedelta(minutes=m)).isoformat() for m in (0, 10)]
+    dead = {"started_at": at[0], "alive_at": at[1], "host": "a", "kind": "gpu", "state": "running"}
+    run, tomorrow = {"records": {"press": dead}}, NOON + timedelta(days=1)
+    (found,) = spells(run, now=tomorrow)
+    assert found.end == NOON + timedelta(minutes=10, seconds=SILENCE_S)
+    (found,) = spells(run, now=tomorrow, at_work="press")
+    assert found.end == tomorrow
+
+
+def test_the_time_a_machine_was_off_is_not_paid_for():
+    first, second = spell("a", "gpu", 0, 30), spell("a", "gpu", 600, 630)
+    made = account([replace(first, boot="1"), replace(second, boot="2")], RATES)
+    assert (made.paid_usd, made.idle_usd) == (2.5, 0.0)
 
 
 @pytest.mark.usefixtures("orchard")
@@ -74,6 +95,48 @@ def dear(monkeypatch):
 
 def started(config, workspace, run_id):
     RunRecord(workspace.artifacts, run_id).start(config, ("seeds", "press", "taste", "benchmarks"))
+
+
+@pytest.mark.usefixtures("orchard")
+def test_a_run_taken_up_after_an_outage_has_not_spent_its_budget_on_it(workspace):
+    """The attempt that died with its machine a day ago still says running."""
+    config = resolve("tiny", {"safety.steps": 20, "cost.budget_usd": 1.0}, environ={})
+    started(config, workspace, "r1")
+    long_ago = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    dead = {"started_at": long_ago, "alive_at": long_ago, "state": "running", "kind": "cpu"}
+    RunRecord(workspace.artifacts, "r1").stage("seeds", **dead, host=os.uname().nodename)
+    assert execute("seeds", config, workspace, run_id="r1").state == "committed"
+    assert execute("press", config, workspace, run_id="r1").state == "committed"
+
+
+def test_a_meter_goes_on_after_whatever_it_could_not_read(workspace, dear, monkeypatch):
+    started(dear, workspace, "r1")
+    record, stop = RunRecord(workspace.artifacts, "r1"), StopFlag()
+    record.begin("press", host="a", kind="cpu")
+    monkeypatch.setattr(spending, "LOOK_S", (0.01, 0.01))
+    looks, look = [], spending.spent
+
+    def stumbling(*args, **settings):
+        looks.append(1)
+        if len(looks) == 1:
+            raise KeyError("records")
+        return look(*args, **settings)
+
+    monkeypatch.setattr(spending, "spent", stumbling)
+    with Meter(record, dear.cost, stop, "press") as meter:
+        meter._thread.join(timeout=60)
+    assert stop
+    assert "cost.budget_usd is $0.10" in meter.why
+
+
+@pytest.mark.usefixtures("orchard")
+def test_an_account_that_cannot_be_read_leaves_the_stage_committed(workspace, tiny, monkeypatch):
+    def stumbling(*_args, **_settings):
+        raise KeyError("records")
+
+    monkeypatch.setattr(spending, "account", stumbling)
+    assert execute("seeds", tiny, workspace, run_id="r1").state == "committed"
+    assert RunRecord(workspace.artifacts, "r1").of("seeds")["state"] == "committed"
 
 
 def test_a_spent_budget_stops_a_stage_after_it_has_saved(orchard, workspace, tiny, dear):

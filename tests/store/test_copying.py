@@ -1,5 +1,9 @@
 """Copies of stores: whole at every moment, resumable, verified, and cheap the second time."""
 
+import tempfile
+import threading
+import urllib.request
+
 import pytest
 
 from voltx_core.errors import Interrupted
@@ -89,19 +93,98 @@ def test_what_is_damaged_in_the_target_is_sent_again(filled, tmp_path):
     assert contents(target)[victim.key] == filled.get_bytes(victim.key)
 
 
-def test_what_is_damaged_on_disk_is_never_copied_over_its_digest(filled, tmp_path, monkeypatch):
-    """Whatever a store says of an object is compared with what arrives."""
+def test_what_rotted_in_the_source_never_reaches_a_backup(filled, tmp_path):
+    """The manifest says what it should be, whatever the bytes hash to by now."""
+    backup = LocalStore(tmp_path / "backup")
+    copy_store(filled, backup)
     victim = next(info for info in filled.list() if info.key.endswith("m.bin"))
-    promise = copying._digest
+    intact = filled.get_bytes(victim.key)
+    filled.put_bytes(victim.key, b"x" * victim.size)
+    assert copy_store(filled, backup).sent == 0
+    assert backup.get_bytes(victim.key) == intact
+    empty = LocalStore(tmp_path / "copy")
+    with pytest.raises(CorruptObjectError, match=victim.key):
+        copy_store(filled, empty)
+    assert victim.key not in contents(empty)
+    assert not list(ArtifactStore(empty, tmp_path / "elsewhere").manifests("codebook"))
 
-    def promised(store, info):
-        return "0" * 64 if info.key == victim.key and store is filled else promise(store, info)
 
-    monkeypatch.setattr(copying, "_digest", promised)
-    target = LocalStore(tmp_path / "copy")
+def test_a_damaged_manifest_is_not_copied_over_an_intact_one(filled, tmp_path):
+    backup = LocalStore(tmp_path / "backup")
+    copy_store(filled, backup)
+    key = "stages/codebook/f00d0/manifest.json"
+    intact = filled.get_bytes(key)
+    filled.put_bytes(key, intact.replace(b"0.3", b"0.4"))
     with pytest.raises(CorruptObjectError):
-        copy_store(filled, target)
-    assert victim.key not in contents(target)
+        copy_store(filled, backup)
+    assert backup.get_bytes(key) == intact
+
+
+def test_broken_off_over_another_result_of_the_stage_a_copy_holds_one_of_them_whole(
+    filled, outputs, draft, tmp_path
+):
+    total = sum(not info.key.endswith("pulse.json") for info in filled.list())
+    other = outputs({"m.bin": b"another", "more.txt": b"of it"}, "other")
+    for allowed in range(total):
+        target = LocalStore(tmp_path / f"copy-{allowed}")
+        theirs = ArtifactStore(target, tmp_path / f"cache-{allowed}")
+        theirs.commit(draft("f00d0", model="m.bin"), other)
+        left = [allowed]
+
+        def poll(left=left):
+            left[0] -= 1
+            if left[0] < 0:
+                raise Interrupted("asked to stop")
+
+        with pytest.raises(Interrupted):
+            copy_store(filled, target, poll=poll)
+        manifest = theirs.manifest("codebook", "f00d0")
+        assert theirs.fetch(manifest, "model").read_bytes() in (b"another", bytes(5000))
+
+
+def test_a_stage_that_is_made_anew_meanwhile_arrives_whole(
+    filled, artifacts, outputs, draft, tmp_path
+):
+    once = threading.Lock()
+    folder = outputs({"m.bin": b"made anew"}, "anew")
+
+    def poll():
+        if once.acquire(blocking=False):
+            artifacts.commit(draft("f00d0", model="m.bin"), folder, replace=True)
+
+    target = ArtifactStore(LocalStore(tmp_path / "copy"), tmp_path / "elsewhere")
+    copy_store(filled, target.store, poll=poll)
+    manifest = target.manifest("codebook", "f00d0")
+    assert target.fetch(manifest, "model").read_bytes() == b"made anew"
+
+
+def test_what_passes_through_lies_in_the_target_and_nowhere_beside_it(
+    tmp_path, bucket, s3_server, monkeypatch
+):
+    remote = open_store(f"s3://{bucket}/inputs", endpoint_url=s3_server)
+    remote.put_bytes("corpus.jsonl", b"{}")
+    target, rooms, make = LocalStore(tmp_path / "copy"), [], tempfile.TemporaryDirectory
+
+    def watched(**settings):
+        rooms.append(settings["dir"])
+        return make(**settings)
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", watched)
+    copy_store(remote, target)
+    assert rooms == [target.root / ".voltx-scratch"]
+    assert list(rooms[0].iterdir()) == []
+
+
+def test_what_the_source_knows_no_digest_of_is_counted(tmp_path, bucket, s3_server):
+    large = b"x" * (copying.SMALL + 1)
+    plain = {"content-type": "application/octet-stream"}
+    place = f"{s3_server}/{bucket}/in/large.bin"
+    request = urllib.request.Request(place, large, plain, method="PUT")
+    urllib.request.urlopen(request, timeout=30).close()
+    remote = open_store(f"s3://{bucket}/in", endpoint_url=s3_server)
+    remote.put_bytes("small.txt", b"known")
+    copied = copy_store(remote, LocalStore(tmp_path / "copy"))
+    assert (copied.sent, copied.unverified) == (2, 1)
 
 
 def test_what_is_removed_meanwhile_is_no_failure(filled, tmp_path):
@@ -111,7 +194,7 @@ def test_what_is_removed_meanwhile_is_no_failure(filled, tmp_path):
         filled.delete(victim)
 
     copied = copy_store(filled, LocalStore(tmp_path / "copy"), poll=poll)
-    assert copied.gone == 1
+    assert copied.gone == 2  # and the manifest, which would name what is not there
     assert victim not in contents(LocalStore(tmp_path / "copy"))
 
 

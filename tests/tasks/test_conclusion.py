@@ -1,11 +1,13 @@
 """How a run is judged when all of its stages have ended."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from tasks import conclusion
 from tasks.conclusion import conclude
 from tasks.run import Run
 from voltx_core.config import resolve
@@ -30,10 +32,12 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunRecord:
     return RunRecord(Workspace.open().artifacts, "r1")
 
 
-def ending(record: RunRecord, stages: tuple[str, ...], *states: State) -> dict:
+def ending(
+    record: RunRecord, stages: tuple[str, ...], *states: State, rehearse_s: float | None = 0.0
+) -> dict:
     """The outcome of a rehearsed run of these stages, whose submitted ones ended like this."""
     record.start(resolve("tiny", environ={}), stages)
-    run = Run("r1", "root", "2026-01-01T00:00:00+00:00", "tiny", {}, stages, rehearse_s=0.0)
+    run = Run("r1", "root", "2026-01-01T00:00:00+00:00", "tiny", {}, stages, rehearse_s=rehearse_s)
     mistake = None
     try:
         conclude(run, tuple(Ended(state) for state in states))  # type: ignore[arg-type]
@@ -60,3 +64,18 @@ def test_a_failed_stage_is_named_with_its_reason(record: RunRecord) -> None:
     outcome = ending(record, ("data", "translator"), Failed(message="no disk"), Completed())
     assert outcome["state"] == "failed"
     assert outcome["why"].startswith("1 of 2 stages did not finish:\n- no disk")
+
+
+def test_a_report_that_could_not_be_written_fails_the_run_and_is_told(
+    record: RunRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    failing = SimpleNamespace(
+        with_options=lambda **_: lambda *_, **__: Failed(message="no space left on device")
+    )
+    monkeypatch.setattr(conclusion, "report", failing)
+    monkeypatch.setattr(conclusion, "notify", lambda _, outcome: told.append(outcome["state"]))
+    outcome = ending(record, ("data",), Completed(), rehearse_s=None)
+    assert outcome["state"] == "failed"
+    assert "no space left on device" in outcome["why"]
+    assert told == ["failed"]

@@ -81,6 +81,15 @@ def test_a_receiver_that_is_away_costs_a_warning_without_its_secret(
     assert "SECRET" not in caplog.text
 
 
+def test_a_receiver_that_answers_is_not_logged_with_its_secret(
+    mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        notify("a-run", STOPPED, environ={"VOLTX_NOTIFY": f"{mailbox.url}/services/T0/SECRET"})
+    assert len(mailbox.letters) == 1
+    assert "SECRET" not in caplog.text
+
+
 def test_a_receiver_that_refuses_is_no_failure_either(caplog: pytest.LogCaptureFixture) -> None:
     refusing = Mailbox(status=500)
     notify("a-run", STOPPED, environ={"VOLTX_NOTIFY": refusing.url})

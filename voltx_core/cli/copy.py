@@ -10,6 +10,7 @@ import typer
 from voltx_core.cli.options import AsJson, console, explained
 
 if TYPE_CHECKING:
+    from voltx_core.store import Store
     from voltx_core.store.copying import Copied
 
 PLACE = "FOLDER|s3://BUCKET/PREFIX"
@@ -31,8 +32,9 @@ def copy(source: Source, target: Target, every: Every = None, as_json: AsJson = 
     """Copy a store, or any folder of files, into another place: backup, upload, download.
 
     What is there already with the same SHA-256 is left alone: a copy that was broken off goes
-    on, large files within the file. Every byte is verified on its way; manifests go last, so that
-    the copy is a whole store at every moment. Nothing is removed from the target.
+    on, large files within the file. Every byte is verified on its way where the source knows its
+    digest, what stages made by their manifests; these go last, so that the copy is a whole store
+    at every moment. Nothing is removed from the target.
 
     Examples:
 
@@ -49,6 +51,7 @@ def copy(source: Source, target: Target, every: Every = None, as_json: AsJson = 
     from voltx_core.training.session import StopFlag, stopping
 
     origin, end, stop = open_store(source), open_store(target), StopFlag()
+    _refuse_nonsense(origin, end)
     with stopping(stop, "the copy goes on where it is when it is called again"):
         while True:
             try:
@@ -71,6 +74,34 @@ def copy(source: Source, target: Target, every: Every = None, as_json: AsJson = 
                 return
 
 
+def _refuse_nonsense(source: "Store", target: "Store") -> None:
+    """There must be something to copy, and neither place may lie within the other.
+
+    Raises:
+        ConfigError: It is not so.
+        StoreError: The source cannot be read.
+    """
+    from voltx_core.errors import ConfigError
+
+    origin, end = _place(source), _place(target)
+    if origin.startswith(end) or end.startswith(origin):
+        raise ConfigError(
+            f"{source.url} and {target.url} lie one within the other: the copy would copy itself. "
+            f"Name a target beside the source."
+        )
+    if next(iter(source.list()), None) is None:
+        raise ConfigError(
+            f"There is nothing to copy at {source.url}: it does not exist, holds no file, or is "
+            f"no folder. Check how it is written."
+        )
+
+
+def _place(store: "Store") -> str:
+    """Where a store is, as a prefix of all that is in it."""
+    inside = store.local_path("x")
+    return f"{(store.url if inside is None else str(inside.parent.resolve())).rstrip('/')}/"
+
+
 def _tell(copied: "Copied", url: str, as_json: bool) -> None:
     from voltx_core.report.formatting import size
 
@@ -78,8 +109,11 @@ def _tell(copied: "Copied", url: str, as_json: bool) -> None:
         print(json.dumps(asdict(copied)), flush=True)
         return
     meanwhile = f"; {copied.gone} were removed meanwhile" if copied.gone else ""
+    verified = ", verified by SHA-256"
+    if copied.unverified:
+        verified += f" except {copied.unverified} of which the source knows no digest"
     console().print(
-        f"{copied.objects - copied.gone} objects are in {url}, verified by SHA-256: "
+        f"{copied.objects - copied.gone} objects are in {url}{verified}: "
         f"{copied.sent} sent ({size(copied.sent_bytes)}), the others were there{meanwhile}.",
         soft_wrap=True,
     )

@@ -39,8 +39,9 @@ def plan(
 
     Times come from the nearest earlier result of the stage in this store, else from a record of
     another machine and two short measurements of this one; where neither is comparable, they are
-    unknown. Money is time at cost.rates_usd_per_hour of what this machine is: cpu, gpu or
-    multi-gpu. The report of a run sets what it took beside its plan.
+    unknown. Money is time at cost.rates_usd_per_hour of what this machine is (cpu, gpu or
+    multi-gpu), of several machines at that of the pools. The report of a run sets what it took
+    beside its plan.
 
     Examples:
 
@@ -174,14 +175,23 @@ def _bill(rows: Sequence[Mapping[str, Any]], config: "VoltxConfig") -> Iterator[
         return
     least = "" if len(known) == sum(r["state"] == "run" for r in rows) else "at least "
     rate, slots = config.cost.rates_usd_per_hour.get(kind(), 0.0), os.cpu_count() or 1
-    here_s = makespan_s(rows, slots)
-    for title, seconds, more in (
-        ("One after the other", sum(r["estimated_s"] for r in known), ""),
-        (f"{slots} at once, here", here_s, f", {kind()} at {money(rate)} an hour"),
-        ("A machine for each", makespan_s(rows), ", along the longest chain of stages"),
+    here_s, serial_s = makespan_s(rows, slots), sum(r["estimated_s"] for r in known)
+    # Each machine is paid for while its stage works, at the price of the pool that it serves.
+    apart_usd = sum(
+        r["estimated_s"] / 3600 * config.cost.rates_usd_per_hour.get(r["pool"], 0.0) for r in known
+    )
+    chain = ", along the longest chain of stages, priced by pool"
+    for title, seconds, usd, more in (
+        ("One after the other", serial_s, serial_s / 3600 * rate, ""),
+        (
+            f"{slots} at once, here",
+            here_s,
+            here_s / 3600 * rate,
+            f", {kind()} at {money(rate)} an hour",
+        ),
+        ("A machine for each", makespan_s(rows), apart_usd, chain),
     ):
-        paid = "" if seconds < here_s else f", {money(seconds / 3600 * rate)}"
-        yield f"  {title:<20} {least}{duration(seconds)}{paid}{more}"
+        yield f"  {title:<20} {least}{duration(seconds)}, {money(usd)}{more}"
     made, work = sum(r["estimated_bytes"] for r in known), DISK_MIB[config.preset] * 2**20
     yield f"  {'Disk':<20} {least}{size(made)} of results; {size(work)} free where stages work"
     budget, cost = config.cost.budget_usd, here_s / 3600 * rate

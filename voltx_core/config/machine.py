@@ -59,5 +59,5 @@ class CostConfig(Section):
     )
     """Price of an hour of each kind of machine: without a GPU, with one, with several."""
     budget_usd: float | None = Field(default=None, gt=0)
-    """What a run may cost, idle machines included; once that is spent its stages save and the run
-    stops. ``null`` is no limit."""
+    """What a run may cost: every machine from its first stage to its last, idle time in between
+    included; once that is spent its stages save and the run stops. ``null`` is no limit."""

@@ -50,7 +50,7 @@ def attempts(run: Mapping[str, Any], titles: Mapping[str, tuple[str, str]]) -> l
             if attempt.get("started_at") and end:
                 found.append(
                     Attempt(
-                        *titles[name],
+                        *titles.get(name, ("?", name)),  # a stage of another version of voltx
                         count=count,
                         host=attempt.get("host") or "",
                         state="lost" if lost else attempt.get("state") or "",

@@ -8,7 +8,7 @@ from typing import Any
 from voltx_core.config import VoltxConfig
 from voltx_core.errors import StoreError
 from voltx_core.stages import yardstick
-from voltx_core.stages.contract import StageSpec
+from voltx_core.stages.contract import Pool, StageSpec
 from voltx_core.stages.fingerprint import settings
 from voltx_core.stages.lifecycle import read_report
 from voltx_core.stages.machine import kind
@@ -17,9 +17,10 @@ from voltx_core.stages.workspace import Workspace
 
 PROPORTIONAL = ("steps", "batch")
 """Settings of a stage's own section that its time grows in proportion to."""
-SAME, SCALED, ELSEWHERE = 1.3, 1.6, 2.0
+SAME, SCALED, ELSEWHERE, UNLIKE = 1.3, 1.6, 2.0, 10.0
 """How far off an expectation is taken to be at most, as a factor: of the same work on this kind of
-machine, of other step counts, and from the record of another machine."""
+device, of other step counts, from the record of another machine, and from the other kind of
+device: of a GPU by what a CPU took, or the reverse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class Estimate:
     size: int | None
     """Bytes of its outputs."""
     cost_usd: float | None
-    """Of its time on a machine such as this one, by itself."""
+    """Of its time by itself, on a machine of the kind that this is expected of."""
     basis: str
 
     def row(self) -> dict[str, Any]:
@@ -55,14 +56,17 @@ class _Basis:
     size: int
     scale: float
     doubt: float
+    kind: Pool
+    """Of machine, to be paid for."""
     words: str
 
 
 def estimate(planned: Planned, config: VoltxConfig, workspace: Workspace) -> Estimate:
     """Expect of a stage what its most similar committed result took, scaled by its steps.
 
-    A stage that has none in this store is expected to take what it took where voltx was measured,
-    by the speed of this machine.
+    Results of the kind of device that this machine would use go before others, however near these
+    are. A stage that has none in this store is expected to take what it took where voltx was
+    measured, by the speed of this machine.
 
     Args:
         planned: The decision about the stage.
@@ -72,12 +76,13 @@ def estimate(planned: Planned, config: VoltxConfig, workspace: Workspace) -> Est
     if planned.state == "reuse":
         return Estimate(seconds=0.0, low_s=0.0, high_s=0.0, size=0, cost_usd=0.0, basis="reused")
     wanted = settings(planned.spec, config)
-    found = _here(planned.spec, wanted, workspace) or _elsewhere(planned.spec, wanted)
+    used = _device(config)
+    found = _here(planned.spec, wanted, workspace, used) or _elsewhere(planned.spec, wanted, used)
     if found is None:
         why = "no run of comparable size is known"
         return Estimate(seconds=None, low_s=None, high_s=None, size=None, cost_usd=None, basis=why)
     seconds = found.seconds * found.scale
-    rate = config.cost.rates_usd_per_hour.get(kind())
+    rate = config.cost.rates_usd_per_hour.get(found.kind)
     return Estimate(
         seconds=seconds,
         low_s=seconds / found.doubt,
@@ -132,32 +137,45 @@ def _known(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[st
     return [need for need in row["needs"] if need in names]
 
 
-def _here(spec: StageSpec, wanted: Mapping[str, Any], workspace: Workspace) -> _Basis | None:
-    """The committed result that is nearest in size; among equals the newest."""
+def _device(config: VoltxConfig) -> str:
+    """Which device stages would use here, found without loading torch."""
+    wanted = config.compute.device
+    return wanted if wanted != "auto" else "cpu" if kind() == "cpu" else "cuda"
+
+
+def _here(
+    spec: StageSpec, wanted: Mapping[str, Any], workspace: Workspace, used: str
+) -> _Basis | None:
+    """The committed result that is nearest: by device, then in size; among equals the newest."""
     comparable = [
-        (scale, manifest)
+        (manifest.environment.get("device", ""), scale, manifest)
         for manifest in workspace.artifacts.manifests(spec.name)
         if (scale := _scale(spec, manifest.config, wanted)) is not None
     ]
     if not comparable:
         return None
-    scale, manifest = min(comparable, key=lambda pair: abs(pair[0] - 1))
+    device, scale, manifest = min(comparable, key=lambda c: (c[0] != used, abs(c[1] - 1)))
     try:
         timings = read_report(workspace, manifest)["timings_s"]
         took = timings["total"] + timings.get("earlier attempts", 0.0)
     except (StoreError, KeyError, ValueError):
         return None
     where = f"{took:.0f} s on {manifest.created_at[:10]}"
+    there: Pool = kind()
+    if device != used:
+        where += f" on {device or 'an unknown device'}, where this would be on {used}"
+        there = "cpu" if device == "cpu" else "gpu" if spec.pool == "cpu" else spec.pool
     return _Basis(
         seconds=took,
         size=sum(entry.size for entry in manifest.files.values()),
         scale=scale,
-        doubt=SAME if scale == 1 else SCALED,
+        doubt=UNLIKE if device != used else SAME if scale == 1 else SCALED,
+        kind=there,
         words=where if scale == 1 else f"{where}, times {scale:.2g} for its size",
     )
 
 
-def _elsewhere(spec: StageSpec, wanted: Mapping[str, Any]) -> _Basis | None:
+def _elsewhere(spec: StageSpec, wanted: Mapping[str, Any], used: str) -> _Basis | None:
     """The record of the machine that is known, by the speed of this one."""
     reference, stages = yardstick.marks()
     comparable = [
@@ -170,11 +188,14 @@ def _elsewhere(spec: StageSpec, wanted: Mapping[str, Any]) -> _Basis | None:
     scale, mark = min(comparable, key=lambda pair: abs(pair[0] - 1))
     slowdown = yardstick.probe().slowdown(reference)
     words = f"{mark.seconds:.0f} s on 2 known cores, times {slowdown:.2g} for this machine"
+    if used != "cpu":
+        words += " without its GPU"
     return _Basis(
         seconds=mark.seconds,
         size=mark.size,
         scale=scale * slowdown,
-        doubt=ELSEWHERE,
+        doubt=ELSEWHERE if used == "cpu" else UNLIKE,
+        kind=kind(),
         words=words if scale == 1 else f"{words}, times {scale:.2g} for its size",
     )
 

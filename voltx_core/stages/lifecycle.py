@@ -23,13 +23,13 @@ from voltx_core.errors import BudgetError, Interrupted, StageError, StoreError
 from voltx_core.stages import graph
 from voltx_core.stages.contract import Observer, StageReport, StageRun, StageSpec, StopFlag
 from voltx_core.stages.fingerprint import code_digests, settings
-from voltx_core.stages.machine import describe, device, kind, pin_threads
+from voltx_core.stages.machine import boot, describe, device, kind, pin_threads
 from voltx_core.stages.observer import CURVES, EVENTS, Fanout, Recorder
 from voltx_core.stages.planning import Planned, input_digests, plan
 from voltx_core.stages.preflight import preflight
 from voltx_core.stages.remote_progress import RemoteProgress, take_over
 from voltx_core.stages.runs import RunRecord
-from voltx_core.stages.spending import Meter, refuse_when_spent, spent
+from voltx_core.stages.spending import Meter, refuse_when_spent, tell
 from voltx_core.stages.timings import Timings, earlier, leaving_s
 from voltx_core.stages.workspace import Workspace
 from voltx_core.store import ArtifactEntry, ArtifactStore, Manifest, Mirror, finite
@@ -121,9 +121,10 @@ def execute(
             why=decided.why,
             pid=os.getpid(),
             host=os.uname().nodename,
+            boot=boot(),
             kind=kind(),
         )
-        meter = Meter(record, config.cost, stop)
+        meter = Meter(record, config.cost, stop, name)
         try:
             with meter:
                 finished = _work(
@@ -139,8 +140,6 @@ def execute(
                     observer,
                     force,
                 )
-            _tell_cost(record, config)
-            return finished
         except Interrupted as interruption:
             left_s = leaving_s(stop, config.checkpoint.notice_s)
             if meter.why is not None:
@@ -154,6 +153,8 @@ def execute(
             why = f"{type(error).__name__}: {error}"
             record.stage(name, state="failed", why=why, finished_at=_now())
             raise
+        tell(record, config.cost)
+        return finished
 
 
 def _work(
@@ -350,18 +351,6 @@ def _note(record: RunRecord, stage: str, **facts: Any) -> None:
         record.stage(stage, **facts)
     except StoreError as error:
         logger.warning("The record of %s could not be written: %s", stage, error)
-
-
-def _tell_cost(record: RunRecord, config: VoltxConfig) -> None:
-    """Say what the run has cost up to here; nothing depends on it."""
-    try:
-        account = spent(record, config.cost)
-    except StoreError as error:
-        logger.warning("The account of the run cannot be read just now: %s", error)
-        return
-    logger.info(
-        "The run has cost $%.2f so far, $%.2f of it idle", account.paid_usd, account.idle_usd
-    )
 
 
 def _forget_progress(artifacts: ArtifactStore, stage: str, fingerprint: str, work: Path) -> None:

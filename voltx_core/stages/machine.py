@@ -2,6 +2,7 @@
 
 import os
 import platform
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,12 @@ def kind() -> Pool:
     """
     found = [path for path in Path("/dev").glob("nvidia*") if path.name[6:].isdigit()]
     return "cpu" if not found else "gpu" if len(found) == 1 else "multi-gpu"
+
+
+@cache
+def boot() -> str:
+    """This life of this machine: another one after every start of it."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def pin_threads(threads: int) -> None:

@@ -12,7 +12,17 @@ from voltx_core.config import VoltxConfig
 from voltx_core.stages import graph
 from voltx_core.store import ArtifactStore
 
-ATTEMPT = ("started_at", "finished_at", "alive_at", "state", "why", "left_s", "host", "kind")
+ATTEMPT = (
+    "started_at",
+    "finished_at",
+    "alive_at",
+    "state",
+    "why",
+    "left_s",
+    "host",
+    "boot",
+    "kind",
+)
 """What stays known of an attempt when the next one begins."""
 
 

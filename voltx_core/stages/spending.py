@@ -2,19 +2,19 @@
 
 A rented machine is paid for while it waits as well, and stages that share one are not paid for
 twice. So an account goes by machines: the hours from the first start to the last sign of work on
-each, at the rate of its kind.
+each, at the rate of its kind. One that was off in between is two.
 """
 
 import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
 from voltx_core.config.machine import CostConfig
-from voltx_core.errors import BudgetError, StoreError
+from voltx_core.errors import BudgetError
 from voltx_core.stages.contract import Pool, StopFlag
 from voltx_core.stages.runs import RunRecord
 from voltx_core.stages.timings import covered
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 LOOK_S = (0.5, 15.0)
 """Shortest and longest time between two looks at the account of a run under a budget."""
+SILENCE_S = 60.0
+"""After its last sign of work, how long an attempt that recorded no end may still be at work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,13 @@ class Spell:
     kind: Pool
     start: datetime
     end: datetime
+    boot: str = ""
+    """Which life of the machine: nobody pays for the time between two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """One machine of a run: how long it was there, and for how much of that it worked."""
+    """One life of a machine of a run: how long it was there, and how much of that it worked."""
 
     host: str
     kind: Pool
@@ -83,8 +87,8 @@ def account(spells: Sequence[Spell], rates_usd_per_hour: Mapping[str, float]) ->
         rates_usd_per_hour: Price of an hour of each kind of machine.
     """
     machines = []
-    for host in dict.fromkeys(spell.host for spell in spells):
-        mine = [spell for spell in spells if spell.host == host]
+    for host, boot in dict.fromkeys((spell.host, spell.boot) for spell in spells):
+        mine = [spell for spell in spells if (spell.host, spell.boot) == (host, boot)]
         kind = max((spell.kind for spell in mine), key=lambda k: rates_usd_per_hour.get(k, 0.0))
         there = max(s.end for s in mine) - min(s.start for s in mine)
         machines.append(
@@ -99,32 +103,49 @@ def account(spells: Sequence[Spell], rates_usd_per_hour: Mapping[str, float]) ->
     return Account(tuple(machines))
 
 
-def spells(run: Mapping[str, Any], *, now: datetime | None = None) -> list[Spell]:
-    """Every attempt in the record of a run; of those at work until ``now``, or their last sign.
+def spells(
+    run: Mapping[str, Any], *, now: datetime | None = None, at_work: str | None = None
+) -> list[Spell]:
+    """Every attempt in the record of a run; one that recorded no end counts to its last sign.
 
     Args:
         run: As ``RunRecord.read`` returns it.
-        now: The moment, for a run that goes on.
+        now: The moment, for a run that goes on. What is called running counts until then, but not
+            longer than ``SILENCE_S`` after its last sign: it may be dead.
+        at_work: A stage that is known to be at work; it counts until ``now``.
     """
     found = []
-    for record in run["records"].values():
+    for name, record in run["records"].items():
         if not record or record.get("state") == "reused":
             continue
         for attempt in (*record.get("earlier", ()), record):
             end = attempt.get("finished_at") or attempt.get("alive_at")
             if attempt is record and now is not None and record.get("state") == "running":
-                end = now.isoformat()
+                last = datetime.fromisoformat(end) + timedelta(seconds=SILENCE_S) if end else now
+                end = (now if name == at_work else min(now, last)).isoformat()
             if attempt.get("started_at") and end and attempt.get("kind"):
                 start = datetime.fromisoformat(attempt["started_at"])
                 ended = max(start, datetime.fromisoformat(end))
-                found.append(Spell(attempt.get("host") or "", attempt["kind"], start, ended))
+                host, boot = attempt.get("host") or "", attempt.get("boot") or ""
+                found.append(Spell(host, attempt["kind"], start, ended, boot))
     return found
 
 
-def spent(record: RunRecord, cost: CostConfig) -> Account:
-    """What a run has cost up to now."""
+def spent(record: RunRecord, cost: CostConfig, *, at_work: str | None = None) -> Account:
+    """What a run has cost up to now; see ``spells``."""
     run = record.read() or {"records": {}}
-    return account(spells(run, now=datetime.now(UTC)), cost.rates_usd_per_hour)
+    found = spells(run, now=datetime.now(UTC), at_work=at_work)
+    return account(found, cost.rates_usd_per_hour)
+
+
+def tell(record: RunRecord, cost: CostConfig) -> None:
+    """Say in the log what the run has cost up to here; nothing depends on it."""
+    try:
+        now = spent(record, cost)
+    except Exception as error:
+        logger.warning("The account of the run cannot be read just now: %s", error)
+    else:
+        logger.info("The run has cost $%.2f so far, $%.2f of it idle", now.paid_usd, now.idle_usd)
 
 
 def refuse_when_spent(record: RunRecord, cost: CostConfig, what: str) -> None:
@@ -147,15 +168,16 @@ class Meter:
         record: Of the run.
         cost: Its budget and rates; without a budget nothing is looked at.
         stop: Set when the money is spent.
+        stage: Which this process works on.
 
     Attributes:
         why: What to tell the user, once it has fired.
     """
 
-    def __init__(self, record: RunRecord, cost: CostConfig, stop: StopFlag) -> None:
+    def __init__(self, record: RunRecord, cost: CostConfig, stop: StopFlag, stage: str) -> None:
         # A record of its own: another thread publishes through the stage's.
         self._record = RunRecord(record.artifacts, record.run_id)
-        self._cost, self._stop = cost, stop
+        self._cost, self._stop, self._stage = cost, stop, stage
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="meter", daemon=True)
         self.why: str | None = None
@@ -182,8 +204,8 @@ class Meter:
         while True:
             pause_s = LOOK_S[1]
             try:
-                now = spent(self._record, self._cost)
-            except StoreError as error:
+                now = spent(self._record, self._cost, at_work=self._stage)
+            except Exception as error:  # a budget that nobody watches is none
                 logger.warning("The account of the run cannot be read just now: %s", error)
             else:
                 if now.paid_usd >= budget:

@@ -22,7 +22,8 @@ from voltx_core.store.keys import RESERVED, check_key, check_prefix, folder_pref
 from voltx_core.store.landing import landing
 from voltx_core.store.objects import CorruptObjectError, MissingObjectError, ObjectInfo, never
 
-_SCRATCH = f"{RESERVED}-scratch"
+SCRATCH = f"{RESERVED}-scratch"
+"""Where what is on its way into a store lies, below its root."""
 _PROBE = f"{RESERVED}-probe"
 _ABANDONED_AFTER_S = 60.0
 _OBJECT_MODE = 0o444  # consumers read stored files in place: none may change one by accident
@@ -165,7 +166,7 @@ class LocalStore:
 
     @contextmanager
     def _scratch(self) -> Iterator[BinaryIO]:
-        folder = self.root / _SCRATCH
+        folder = self.root / SCRATCH
         folder.mkdir(parents=True, exist_ok=True)
         self._sweep(folder)
         path = folder / uuid.uuid4().hex
