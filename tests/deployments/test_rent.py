@@ -4,6 +4,7 @@ The scripts run as they are, with a `voltx` that only writes down how it was cal
 that create and remove a file in place of a machine.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -190,14 +191,22 @@ def test_a_notice_reaches_the_worker_which_saves_before_the_machine_goes(rented:
     ready = rented.folder / "ready"
     rented.behave(worker=saves.format(ready) + "while true; do sleep 0.1; done")
     process = subprocess.Popen(
-        [RENT / "join.sh", "gpu"], env=rented.environ, stderr=subprocess.PIPE, text=True
+        [RENT / "join.sh", "gpu"],
+        env=rented.environ,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
-    deadline = time.monotonic() + 20
-    while not ready.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=30)
+    try:
+        deadline = time.monotonic() + 60
+        while not ready.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 0, said
     assert rented.called()[-1] == "saved"
     assert not rented.machine.exists()
