@@ -4,6 +4,7 @@ The scripts run as they are, with a `voltx` that only writes down how it was cal
 that create and remove a file in place of a machine.
 """
 
+import contextlib
 import http.server
 import json
 import os
@@ -229,9 +230,13 @@ def test_a_notice_reaches_the_worker_which_saves_before_the_machine_goes(
     ready = rented.folder / "ready"
     rented.behave(worker=saves.format(ready) + "while true; do sleep 0.1; done")
     process = rented.start("join.sh", "gpu")
-    rented.await_file("ready")
-    process.send_signal(notice)
-    _, said = process.communicate(timeout=30)
+    try:
+        rented.await_file("ready")
+        process.send_signal(notice)
+        _, said = process.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 0, said
     assert rented.called()[-1] == "saved"
     assert not rented.machine.exists()
