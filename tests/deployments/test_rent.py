@@ -172,9 +172,9 @@ class Rented:
         )
 
     def start(self, script: str, *arguments: str, **changes: str) -> "subprocess.Popen[str]":
-        """In a session of its own, as from a terminal."""
+        """In a session of its own and deaf to no signal, as from a terminal."""
         return subprocess.Popen(
-            [RENT / script, *arguments],
+            ["env", "--default-signal=INT,HUP", RENT / script, *arguments],
             env={**self.environ, **changes},
             stderr=subprocess.PIPE,
             text=True,
