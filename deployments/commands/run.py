@@ -58,7 +58,7 @@ def run(
 
     Examples:
 
-      voltx run --watch                              the embedded data, about 12 minutes
+      voltx run --watch                              the embedded data, about 15 minutes
 
       voltx run --set soft_core.steps=900 --watch    one change; the rest is reused
 

@@ -53,7 +53,7 @@ def group() -> CommandGroup:
         help=(
             "Train a code model end to end, and never lose work.\n\n"
             "Start with [b]voltx run --watch[/b]: it trains the whole graph on the embedded data "
-            "in about 12 minutes. [b]voltx plan[/b] says beforehand what that would do; "
+            "in about 15 minutes. [b]voltx plan[/b] says beforehand what that would do; "
             "[b]voltx report[/b] what came of it."
         ),
     )

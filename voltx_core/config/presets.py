@@ -11,7 +11,7 @@ PRESET_NAMES: tuple[PresetName, ...] = get_args(PresetName)
 
 SUMMARIES: dict[PresetName, str] = {
     "tiny": "for tests: the whole graph in a few minutes on 2 cores",
-    "laptop": "the default: the whole graph in about 12 minutes on 2 cores, and it visibly learns",
+    "laptop": "the default: the whole graph in about 15 minutes on 2 cores, and it visibly learns",
     "single-gpu": "one H100, H200, 4090 or 5090: plan-size models for a day",
     "cloud": "the training plan's own numbers",
 }
