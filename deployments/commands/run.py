@@ -110,7 +110,10 @@ def run(
     try:
         completed = _watch(services, started.id, started.name, out)
     except KeyboardInterrupt:
-        out.print("\nLeft the run; it goes on. Back to it: [b]voltx status --watch[/]")
+        out.print(
+            f"\nLeft the run; it goes on. Back to it: [b]voltx status {started.name} --watch[/]",
+            soft_wrap=True,
+        )
         _still_up(services, out)
         raise typer.Exit(DETACHED) from None
     out.print(f"UI      {services.ui_url}/runs/flow-run/{started.id}", soft_wrap=True)

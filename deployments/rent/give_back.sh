@@ -16,6 +16,10 @@ set -uo pipefail
 trap '' INT TERM HUP
 
 : "${VOLTX_DESTROY:?the command that destroys the machine}"
+if [[ -n ${VOLTX_DRY_RUN:-} ]]; then
+  echo "would run: VOLTX_DESTROY, up to ${VOLTX_TRIES:-5} times"
+  exit 0
+fi
 tries=${VOLTX_TRIES:-5} wait_s=${VOLTX_WAIT_S:-60}
 
 is_gone() {

@@ -131,3 +131,8 @@ def test_the_function_that_tests_call_is_found(tests, name):
 def test_a_test_that_is_no_python_is_refused():
     with pytest.raises(ConfigError, match="is not Python"):
         entry_point(["assert solve("])
+
+
+def test_a_test_that_any_program_would_pass_is_refused():
+    with pytest.raises(ConfigError, match="asserts nothing"):
+        entry_point(["solve([1, 2])"])

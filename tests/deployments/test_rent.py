@@ -392,6 +392,11 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(rented: Rented) -> Non
     assert rented.machine.exists()
 
 
+def test_a_dry_run_of_giving_back_destroys_nothing(rented: Rented) -> None:
+    assert rented.run("give_back.sh", VOLTX_DRY_RUN="1").returncode == 0
+    assert rented.machine.exists()
+
+
 def test_skypilot_gives_its_machines_back_itself(rented: Rented) -> None:
     assert rented.run("join.sh", "gpu", VOLTX_DESTROY="autodown").returncode == 0
     assert rented.machine.exists()

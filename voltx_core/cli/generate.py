@@ -149,7 +149,7 @@ def entry_point(tests: Sequence[str]) -> str | None:
     """The function that tests call: the first called name that Python does not have itself.
 
     Raises:
-        ConfigError: A test is no Python.
+        ConfigError: A test is no Python, or asserts nothing.
     """
     for test in tests:
         try:
@@ -159,6 +159,11 @@ def entry_point(tests: Sequence[str]) -> str | None:
                 f"The test {test!r} is not Python ({error.msg}). Write for example: "
                 f"--test 'assert solve([1, 2]) == 3'."
             ) from error
+        if not any(isinstance(node, ast.Assert | ast.Raise) for node in ast.walk(tree)):
+            raise ConfigError(
+                f"The test {test!r} asserts nothing, so that any program would pass it. Write for "
+                f"example: --test 'assert solve([1, 2]) == 3'."
+            )
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 name = node.func.id

@@ -81,7 +81,7 @@ def _show(workspace: "Workspace", run_id: str) -> None:
     out.print(f"\n{_cost(workspace, run_id)}")
     outcome = ended(workspace, run_id)
     if outcome is None:
-        out.print("\nIt has not ended. Follow it: [b]voltx status --watch[/]")
+        out.print(f"\nIt has not ended. Follow it: [b]voltx status {run_id} --watch[/]")
     else:
         why = f": {outcome['why']}" if outcome.get("why") else ""
         out.print(f"\nEnded: {outcome['state']}{why}. Next: [b]voltx report {run_id}[/]")

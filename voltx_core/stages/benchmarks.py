@@ -84,6 +84,8 @@ def run(run: StageRun) -> StageReport:
     from voltx_core.evaluation.published_figures import published_rows
     from voltx_core.evaluation.sitting import sit
     from voltx_core.evaluation.tables import overlaps
+    from voltx_core.soft_core.soft_core import SoftCore
+    from voltx_core.stages.exams_beside import in_words, iterations_against_steps
     from voltx_core.training.pieces import watched
     from voltx_core.translator.translator import Translator
     from voltx_core.vincigpt.model import VinciGPT
@@ -150,8 +152,9 @@ def run(run: StageRun) -> StageReport:
     _whole_model(run, report, exams, answers)
     _efficiency(run, report, rows, translator)
     _language_models(run, report, translator, vinci, counted)
-    _in_words(run, report, systems)
-    _steps(run, report, exams, translator)
+    in_words(run, report, [s for s in systems if s.name == FINAL or s.kind == "baseline"])
+    core = SoftCore.load(run.inputs[FINAL], device=run.device)
+    iterations_against_steps(run, report, exams, translator, core)
     draw_scores(
         [row for row in rows if row["split"] == COMPOSITIONS],
         run.figure("pass_at_1"),
@@ -354,56 +357,6 @@ def _language_models(
     report.tables["Language models, nats a token of validation solutions"] = [
         {"label": f"{name} baseline", "loss": loss} for name, loss in losses.items()
     ]
-
-
-def _in_words(run: StageRun, report: StageReport, systems: "Sequence[System]") -> None:
-    """CLRS-30 and CodeXGLUE defects, where they are here."""
-    from voltx_core.evaluation.answer_exams import answered, read_answers
-    from voltx_core.evaluation.exams import spread
-    from voltx_core.training.pieces import Pieces
-
-    if not (sets := read_answers(run.inputs["problems"])):
-        report.notes.append("CLRS and CodeXGLUE defects were not run: their data is not here.")
-        return
-    chosen = [s for s in systems if s.name == FINAL or s.kind == "baseline"]
-    with Pieces(run, "in-words") as pieces:
-        for name, items in list(sets.items())[pieces.done :]:
-            run.stop.check()
-            asked = spread(items, run.config.benchmarks.problems)
-            pieces.add(1, rows=[answered(name, asked, chosen, seed=run.config.seed)])
-    report.tables["Questions answered in words"] = [row for rows in pieces.rows for row in rows]
-
-
-def _steps(
-    run: StageRun, report: StageReport, exams: "Sequence[Exam]", translator: "Translator"
-) -> None:
-    """Iterations of the loop against steps: operations composed, and states of CLRS algorithms."""
-    from voltx_core.evaluation.answer_exams import read_answers
-    from voltx_core.evaluation.exams import spread
-    from voltx_core.evaluation.iterations import against_steps, composed, traced
-    from voltx_core.soft_core.soft_core import SoftCore
-
-    config, core = run.config.benchmarks, SoftCore.load(run.inputs[FINAL], device=run.device)
-    items = read_answers(run.inputs["problems"]).get("clrs", [])
-    rows = []
-    for given in (
-        composed([p for exam in exams if not exam.published for p in exam.problems]),
-        traced(spread(items, 10 * config.problems)),
-    ):
-        if not given.queries:
-            report.notes.append(f"Iterations against steps: there are no {given.title}.")
-            continue
-        row = against_steps(
-            given,
-            core,
-            translator,
-            resamples=config.bootstrap,
-            seed=run.config.seed,
-            poll=run.stop.check,
-        )
-        report.metrics[f"iterations_vs_steps_{given.name}"] = row["Spearman"]
-        rows.append(row)
-    report.tables["RAR iterations against steps"] = rows
 
 
 def _size(*modules: Any) -> int:
