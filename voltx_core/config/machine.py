@@ -23,8 +23,8 @@ class CheckpointConfig(Section):
     """How often progress is saved and how much of it is kept."""
 
     interval_s: Seconds = 60.0
-    """The work that may be lost, with this machine too: saves begin earlier by what they and their
-    copies take."""
+    """About the work that may be lost, with this machine too: saves begin earlier by what they and
+    their copies lately took."""
     keep: Positive = 2
     notice_s: Seconds = 30.0
     """What a rented machine gives before it is taken away; slower saves are warned about."""

@@ -50,7 +50,7 @@ class Checkpoints:
 
     Args:
         folder: Local home of the checkpoints.
-        interval_s: The work that may be lost, in seconds; see ``due``.
+        interval_s: About the work that may be lost, in seconds; see ``due``.
         keep: How many complete checkpoints stay.
         mirror: Called with (sequence, folder) after a save; must not block training for long.
         mirror_lag_s: Seconds that a checkpoint lately took from ``mirror`` to where it survives
@@ -112,7 +112,7 @@ class Checkpoints:
         """Whether a save begun now is safe, and copied, about an interval after the last one.
 
         So it comes earlier by what saving and copying lately took, at most by half an interval:
-        even a lost machine then takes no more than an interval of work with it.
+        a lost machine then takes about an interval of work with it, more while the store fails.
         """
         wrote_s = self.write_seconds[-1] if self.write_seconds else 0.0
         lead_s = min(wrote_s + self._mirror_lag_s(), self.interval_s / 2)
